@@ -1,0 +1,1 @@
+"""The pocket model: the embedded default (loader, recipe, weights)."""

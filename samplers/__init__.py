@@ -1,0 +1,1 @@
+"""Shift, guidance and their bridge to the host's samplers."""

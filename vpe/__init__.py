@@ -1,0 +1,1 @@
+"""Comments → preferences: pure Python, no host."""
