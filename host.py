@@ -1,0 +1,246 @@
+"""Every ComfyUI internal the pack uses, behind a few functions.
+
+Written against 0.3.75 and later: only what both have, the rest is feature-detected. Host modules are imported inside the
+functions, so that this file imports anywhere and costs nothing at start-up; nothing is ever assigned into them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+log = logging.getLogger("viper")
+
+PACK = "viper"
+
+
+# --- nodes -----------------------------------------------------------------------------------------------------------
+
+
+def schema(**kwargs):
+    """An `io.Schema` with only the fields this host knows (`search_aliases` raises TypeError on 0.3.75)."""
+    from comfy_api.latest import io
+
+    known = {f.name for f in fields(io.Schema)}
+    return io.Schema(**{k: v for k, v in kwargs.items() if k in known})
+
+
+def sampler_names() -> list[str]:
+    import comfy.samplers
+
+    return list(comfy.samplers.KSampler.SAMPLERS)
+
+
+def scheduler_names() -> list[str]:
+    import comfy.samplers
+
+    return list(comfy.samplers.KSampler.SCHEDULERS)
+
+
+# --- folders ---------------------------------------------------------------------------------------------------------
+
+
+def profile_folder() -> Path:
+    """Where saved preferences live: the host's user directory, so that they outlive an update of the pack."""
+    import folder_paths
+
+    return Path(folder_paths.get_user_directory()) / PACK / "profiles"
+
+
+def picture_path(filename: str, subfolder: str, kind: str) -> Path | None:
+    """The file behind a picture reference (``kind``: input, output or temp); None when it is not there.
+
+    A reference comes out of a shared workflow: one that points outside the host's folder counts as missing.
+    """
+    import folder_paths
+
+    root = folder_paths.get_directory_by_type(kind)
+    if root is None:
+        return None
+    root = Path(root).resolve()
+    path = (root / subfolder / filename).resolve()
+    return path if path.is_relative_to(root) and path.is_file() else None
+
+
+def keep_picture(path: Path) -> tuple[str, str]:
+    """Copy a temporary picture into ``input/viper/`` and return (filename, subfolder); the same picture is kept once."""
+    import folder_paths
+
+    name = f"{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}{path.suffix.lower()}"
+    folder = Path(folder_paths.get_input_directory()) / PACK
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / name
+    if not target.exists():
+        part = target.with_name(f".{name}.part")
+        shutil.copyfile(path, part)
+        part.replace(target)
+    return name, PACK
+
+
+# --- text encoders ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A text through a CLIP: ``cond`` (1, T, C), ``pooled`` (1, P) or None, ``extra`` whatever else the encoder gives."""
+
+    cond: torch.Tensor
+    pooled: torch.Tensor | None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def encode_text(clip, text: str) -> Encoded:
+    """Encode with the host's own tokenizer and encoder; the text may hold ``(word:1.2)`` weights where the CLIP reads them."""
+    if clip is None:
+        raise ValueError("This checkpoint has no text encoder: load a CLIP with its own loader and connect it.")
+    out = dict(clip.encode_from_tokens(clip.tokenize(text), return_pooled=True, return_dict=True))
+    cond, pooled = out.pop("cond"), out.pop("pooled_output", None)
+    # Hooks belong to the conditioning entry that is personalised, not to the words added to it.
+    out.pop("hooks", None)
+    return Encoded(cond, pooled, out)
+
+
+def reads_weights(clip) -> bool:
+    """Whether ``(word:1.5)`` means a weight to this CLIP's tokenizer (encoders with a language model read it as text)."""
+
+    def weights(tokens) -> bool:
+        if isinstance(tokens, dict):
+            return any(weights(v) for v in tokens.values())
+        if isinstance(tokens, list):
+            return any(weights(v) for v in tokens)
+        return isinstance(tokens, tuple) and len(tokens) > 1 and isinstance(tokens[1], (int, float)) and abs(tokens[1] - 1.5) < 1e-6
+
+    return weights(clip.tokenize("(art:1.5)"))
+
+
+# --- sampling --------------------------------------------------------------------------------------------------------
+
+
+def ksampler(model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise):
+    """The host's KSampler node (previews, progress, cancel and noise masks included); returns a LATENT."""
+    import nodes as host_nodes
+
+    return host_nodes.common_ksampler(model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise=denoise)[0]
+
+
+def cfg_guider(model, positive, negative, cfg: float):
+    """The host's plain CFG guider, as its own CFGGuider node builds it."""
+    import comfy.samplers
+
+    guider = comfy.samplers.CFGGuider(model)
+    guider.set_conds(positive, negative)
+    guider.set_cfg(cfg)
+    return guider
+
+
+def wrap_outer_sample(model, key: str, wrapper) -> None:
+    """Register an OUTER_SAMPLE wrapper on a cloned MODEL; in it, the guider is ``executor.class_obj``."""
+    from comfy.patcher_extension import WrappersMP
+
+    model.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, key, wrapper)
+
+
+def wrap_calc_cond_batch(model_options: dict, key: str, wrapper) -> None:
+    """Register a CALC_COND_BATCH wrapper on the options of one sampling run (the guider's own copy)."""
+    from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+
+    add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, key, wrapper, model_options, is_model_options=True)
+
+
+def add_conds(guider, conds: dict[str, list]) -> None:
+    """Add CONDITIONINGs to a guider that has begun to sample, as if it had had them from the start.
+
+    OUTER_SAMPLE comes after the host has combined ControlNet hooks, registered all hooks on the model and dropped
+    unregistered ones; the same is done here for the newcomers. Everything later (areas, masks, model conds, ControlNet
+    start) reads ``guider.conds`` and treats them like the others.
+    """
+    import comfy.hooks
+    import comfy.sampler_helpers
+    import comfy.samplers
+
+    added = {name: comfy.sampler_helpers.convert_cond(cond) for name, cond in conds.items()}
+    comfy.samplers.preprocess_conds_hooks(added)
+
+    ours = comfy.hooks.HookGroup()
+    for cond in added.values():
+        comfy.sampler_helpers.get_hooks_from_cond(cond, ours)
+    options = guider.model_options
+    registered = options.get("registered_hooks")
+    if any(registered is None or not registered.contains(hook) for hook in ours.hooks):
+        _register_hooks(guider, ours)
+    comfy.samplers.filter_registered_hooks_on_conds(added, options)
+    guider.conds.update(added)
+
+
+def _register_hooks(guider, ours) -> None:
+    """Register hooks that only the added conditionings carry (the host registers once, from a union of all)."""
+    import comfy.hooks
+    import comfy.sampler_helpers
+
+    options, patcher = guider.model_options, guider.model_patcher
+    target = comfy.hooks.create_target_dict(comfy.hooks.EnumWeightTarget.Model)
+    registered = options.get("registered_hooks") or comfy.hooks.HookGroup()
+    for kind in (comfy.hooks.EnumHookType.TransformerOptions, comfy.hooks.EnumHookType.AdditionalModels):
+        for hook in ours.get_type(kind):
+            if not registered.contains(hook):
+                hook.add_hook_patches(patcher, options, target, registered)
+    union = ours.clone_and_combine(None)
+    for cond in guider.conds.values():
+        comfy.sampler_helpers.get_hooks_from_cond(cond, union)
+    patcher.register_all_hook_patches(union, target, options, registered)
+    if len(registered) > 0:
+        options["registered_hooks"] = registered
+    # More than one set of weights now alternates within a step: let the host cache them as it would have.
+    patcher.hook_mode = comfy.hooks.EnumHookMode.MaxSpeed
+
+
+def percent_to_sigma(model, percent: float) -> float:
+    """The sigma at this share of the trajectory (0 = start) of the model being sampled."""
+    return float(model.model_sampling.percent_to_sigma(percent))
+
+
+def any_active(conds: list[dict], timestep: torch.Tensor) -> bool:
+    """Whether any prepared entry is within its start/end range at these sigmas (B,)."""
+
+    def active(c: dict) -> bool:
+        if "timestep_start" in c and timestep[0] > c["timestep_start"]:
+            return False
+        return not ("timestep_end" in c and timestep[0] < c["timestep_end"])
+
+    return any(active(c) for c in conds)
+
+
+# What a prepared entry carries for other purposes than being evaluated (the text itself lives on in model_conds).
+_NOT_EVALUATED = {"uuid", "cross_attn", "pooled_output", "prompt_type", "start_percent", "end_percent"}
+
+
+def same_conds(a: list[dict], b: list[dict]) -> bool:
+    """Whether two prepared branches give the same prediction, so that one evaluation serves both."""
+    return len(a) == len(b) and all(
+        _same({k: v for k, v in x.items() if k not in _NOT_EVALUATED}, {k: v for k, v in y.items() if k not in _NOT_EVALUATED})
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+def _same(a, b) -> bool:
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, torch.Tensor):
+        return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
+    if hasattr(a, "process_cond") and hasattr(a, "cond"):  # the host's CONDRegular and its kin
+        return _same(a.cond, b.cond)
+    if isinstance(a, (str, int, float, bool, type(None))):
+        return a == b
+    return False

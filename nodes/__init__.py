@@ -1,0 +1,16 @@
+"""What artists wire: thin V3 nodes, a `NODES` list per module."""
+
+from comfy_api.latest import ComfyExtension
+
+from . import comments, conditioning, pocket, preferences, sampling
+
+NODES = [*comments.NODES, *preferences.NODES, *conditioning.NODES, *sampling.NODES, *pocket.NODES]
+
+
+class ViPerExtension(ComfyExtension):
+    async def get_node_list(self):
+        return list(NODES)
+
+
+def extension() -> ViPerExtension:
+    return ViPerExtension()

@@ -1,0 +1,31 @@
+"""The pack's own socket types and the inputs that several nodes share."""
+
+from comfy_api.latest import io
+
+CommentsType = io.Custom("VIPER_COMMENTS")
+PreferencesType = io.Custom("VIPER_PREFERENCES")
+ExtractorType = io.Custom("VIPER_EXTRACTOR")
+GuidanceType = io.Custom("VIPER_GUIDANCE")
+
+
+def beta_input(tooltip: str):
+    return io.Float.Input("beta", default=0.6, min=0.0, max=2.0, step=0.05, tooltip=tooltip)
+
+
+def beta_disliked_input(tooltip: str):
+    """Only a socket: an unconnected one means "as beta", which no number on a widget could say."""
+    return io.Float.Input("beta_disliked", optional=True, force_input=True, tooltip=tooltip)
+
+
+def check(function, *args):
+    """For `validate_inputs`: True, or the sentence of the ValueError that ``function`` raises.
+
+    An argument that is None comes over a wire and is not known before the run.
+    """
+    if any(arg is None for arg in args):
+        return True
+    try:
+        function(*args)
+    except ValueError as error:
+        return str(error)
+    return True

@@ -1,0 +1,199 @@
+"""Three ways to the preference guidance ε_vp, and its options."""
+
+from comfy_api.latest import io
+
+from .. import host
+from ..samplers import guider
+from ..samplers.schedule import SCHEDULES, GuidanceOptions
+from ._types import GuidanceType, beta_disliked_input, beta_input, check
+
+CATEGORY = "ViPer/sampling"
+_BETA = "Strength of the guidance: 0 is the host's own sampler, bit for bit; the paper stays below 1."
+_BETA_DISLIKED = "Another strength for the disliked side. Unconnected: as beta."
+_LIKED = "From Preference Conditioning."
+_ALIASES = ["viper", "preference guidance", "personalize"]
+
+
+def _guidance_inputs():
+    return [
+        GuidanceType.Input("guidance", optional=True, tooltip="From Guidance Options. Unconnected: exact, on the whole trajectory."),
+        beta_disliked_input(_BETA_DISLIKED),
+    ]
+
+
+class KSamplerPreference(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return host.schema(
+            node_id="ViPerKSampler",
+            display_name="KSampler (Preference)",
+            category=CATEGORY,
+            description="The host's KSampler with ViPer's guidance: ε̄ = (1 − w) ε + w (ε_p + β ε_vp) (arXiv 2407.17365).",
+            search_aliases=_ALIASES,
+            inputs=[
+                io.Model.Input("model", tooltip="The model used for denoising the input latent."),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="The random seed used for creating the noise.",
+                ),
+                io.Int.Input("steps", default=20, min=1, max=10000, tooltip="The number of steps used in the denoising process."),
+                io.Float.Input(
+                    "cfg",
+                    default=8.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    round=0.01,
+                    tooltip="w: how closely the picture follows the prompt and, with it, the taste.",
+                ),
+                io.Combo.Input("sampler_name", options=host.sampler_names(), tooltip="The algorithm used when sampling."),
+                io.Combo.Input("scheduler", options=host.scheduler_names(), tooltip="How noise is gradually removed to form the image."),
+                io.Conditioning.Input("positive", tooltip="What you want in the image."),
+                io.Conditioning.Input("negative", tooltip="What you want kept out of the image."),
+                io.Conditioning.Input("liked", tooltip=_LIKED),
+                io.Conditioning.Input("disliked", tooltip=_LIKED),
+                io.Latent.Input("latent_image", tooltip="The latent image to denoise."),
+                io.Float.Input(
+                    "denoise",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="The amount of denoising; lower values keep the structure of the initial image.",
+                ),
+                beta_input(_BETA),
+                *_guidance_inputs(),
+            ],
+            outputs=[io.Latent.Output(display_name="latent")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model,
+        seed,
+        steps,
+        cfg,
+        sampler_name,
+        scheduler,
+        positive,
+        negative,
+        liked,
+        disliked,
+        latent_image,
+        denoise,
+        beta,
+        guidance=None,
+        beta_disliked=None,
+    ) -> io.NodeOutput:
+        return io.NodeOutput(
+            guider.sample(
+                model,
+                seed,
+                steps,
+                cfg,
+                sampler_name,
+                scheduler,
+                positive,
+                negative,
+                liked,
+                disliked,
+                latent_image,
+                denoise,
+                beta,
+                beta_disliked,
+                guidance,
+            )
+        )
+
+
+class PreferenceGuider(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return host.schema(
+            node_id="ViPerGuider",
+            display_name="Preference Guider",
+            category=CATEGORY,
+            description="ViPer's guidance as a GUIDER for the custom sampling nodes.",
+            search_aliases=_ALIASES,
+            inputs=[
+                io.Model.Input("model"),
+                io.Conditioning.Input("positive"),
+                io.Conditioning.Input("negative"),
+                io.Conditioning.Input("liked", tooltip=_LIKED),
+                io.Conditioning.Input("disliked", tooltip=_LIKED),
+                io.Float.Input("cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01),
+                beta_input(_BETA),
+                *_guidance_inputs(),
+            ],
+            outputs=[io.Guider.Output(display_name="guider")],
+        )
+
+    @classmethod
+    def execute(cls, model, positive, negative, liked, disliked, cfg, beta, guidance=None, beta_disliked=None) -> io.NodeOutput:
+        return io.NodeOutput(guider.preference_guider(model, positive, negative, liked, disliked, cfg, beta, beta_disliked, guidance))
+
+
+class ApplyPreferenceGuidance(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return host.schema(
+            node_id="ViPerApplyGuidance",
+            display_name="Apply Preference Guidance",
+            category=CATEGORY,
+            description="ViPer's guidance on a MODEL, for any sampler node: KSampler, KSampler (Advanced), custom samplers, other packs'.",
+            search_aliases=_ALIASES,
+            inputs=[
+                io.Model.Input("model"),
+                io.Conditioning.Input("liked", tooltip=_LIKED),
+                io.Conditioning.Input("disliked", tooltip=_LIKED),
+                beta_input(_BETA),
+                *_guidance_inputs(),
+            ],
+            outputs=[io.Model.Output(display_name="model")],
+        )
+
+    @classmethod
+    def execute(cls, model, liked, disliked, beta, guidance=None, beta_disliked=None) -> io.NodeOutput:
+        return io.NodeOutput(guider.apply_guidance(model, liked, disliked, beta, beta_disliked, guidance))
+
+
+class GuidanceOptionsNode(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return host.schema(
+            node_id="ViPerGuidanceOptions",
+            display_name="Guidance Options",
+            category=CATEGORY,
+            description="When and how the preference guidance acts.",
+            inputs=[
+                io.Float.Input("start_percent", default=0.0, min=0.0, max=1.0, step=0.01, tooltip="Where it starts (0: pure noise)."),
+                io.Float.Input("end_percent", default=1.0, min=0.0, max=1.0, step=0.01, tooltip="Where it ends (1: the finished picture)."),
+                io.Combo.Input("schedule", options=list(SCHEDULES), default=SCHEDULES[0], tooltip="exact: ε_vp at every step."),
+                io.Float.Input(
+                    "rescale",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="Keeps the contrast of the prompt's own prediction (guided rescale, arXiv 2305.08891): no burnt pictures "
+                    "at high beta.",
+                ),
+            ],
+            outputs=[GuidanceType.Output(display_name="guidance")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, start_percent=None, end_percent=None):
+        return check(GuidanceOptions, start_percent, end_percent)
+
+    @classmethod
+    def execute(cls, start_percent, end_percent, schedule, rescale) -> io.NodeOutput:
+        return io.NodeOutput(GuidanceOptions(start_percent, end_percent, schedule, rescale))
+
+
+NODES = [KSamplerPreference, PreferenceGuider, ApplyPreferenceGuidance, GuidanceOptionsNode]

@@ -1,0 +1,177 @@
+"""The one bridge between the guidance and the host's samplers, and the three ways to it.
+
+ε_vp belongs inside the conditional prediction (see `guidance.move_denoised`), so it is added where the host has just
+evaluated its conditionings and before anything else sees the result: pre-CFG, CFG functions (RescaleCFG, Mahiro …),
+post-CFG hooks, dual-CFG guiders and every sampler stay the host's own and work unchanged.
+
+The mechanism: an OUTER_SAMPLE wrapper on a cloned MODEL adds the liked and disliked conditionings to the guider's, so
+that the host prepares them like any other (areas, masks, hooks, ControlNet, model conds), and puts a CALC_COND_BATCH
+wrapper on the options of this one run. That wrapper recognises the guider's own ``positive`` list, appends the two
+lists to the very same call, moves the positive's output and hands back as many outputs as it was asked for.
+All state lives in the `_Run` of one sampling run and ends with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from .. import host
+from .guidance import move_denoised, rescale
+from .schedule import GuidanceOptions
+
+log = logging.getLogger("viper")
+
+
+def apply_guidance(model, liked, disliked, beta: float, beta_disliked: float | None = None, options: GuidanceOptions | None = None):
+    """Return a clone of the MODEL that adds ``d₊ ε₊ − d₋ ε₋`` to every guider's conditional prediction.
+
+    ``liked``/``disliked`` are CONDITIONINGs; ``beta`` is d₊ and, when ``beta_disliked`` is None, also d₋. With both
+    degrees 0 the MODEL itself is returned: nothing is registered, nothing can differ.
+    """
+    d_liked = float(beta)
+    d_disliked = d_liked if beta_disliked is None else float(beta_disliked)
+    sides = {}
+    if d_liked != 0.0:
+        sides["liked"] = (liked, d_liked)
+    if d_disliked != 0.0:
+        sides["disliked"] = (disliked, d_disliked)
+    if not sides:
+        return model
+    guidance = _Guidance(sides, options or GuidanceOptions())
+    patched = model.clone()
+    host.wrap_outer_sample(patched, guidance.key, guidance.outer_sample)
+    return patched
+
+
+def preference_guider(model, positive, negative, liked, disliked, cfg: float, beta: float, beta_disliked=None, options=None):
+    """A host GUIDER (plain CFG) on the guided MODEL."""
+    guided = apply_guidance(model, liked, disliked, beta, beta_disliked, options)
+    return host.cfg_guider(guided, positive, negative, cfg)
+
+
+def sample(
+    model,
+    seed,
+    steps,
+    cfg,
+    sampler_name,
+    scheduler,
+    positive,
+    negative,
+    liked,
+    disliked,
+    latent,
+    denoise,
+    beta,
+    beta_disliked=None,
+    options=None,
+):
+    """The host's own KSampler on the guided MODEL; returns a LATENT."""
+    guided = apply_guidance(model, liked, disliked, beta, beta_disliked, options)
+    return host.ksampler(guided, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise)
+
+
+class _Guidance:
+    """One application of the guidance to a MODEL: immutable, shared by all runs of that MODEL."""
+
+    def __init__(self, sides: dict, options: GuidanceOptions):
+        self.sides = sides
+        self.options = options
+        # Two applications on one MODEL (two tastes) must not replace each other.
+        self.key = f"viper_guidance_{uuid.uuid4().hex}"
+
+    def outer_sample(self, executor, *args, **kwargs):
+        """OUTER_SAMPLE wrapper: lives for one sampling run."""
+        guider = executor.class_obj
+        if not guider.conds.get("positive"):
+            raise ValueError(
+                f"The preference guidance needs a guider with a positive conditioning, and {type(guider).__name__} has none: "
+                "use KSampler (Preference), Preference Guider or another guider with a positive input."
+            )
+        run = _Run(guider, self)
+        conds = {run.name(side): cond for side, (cond, _) in self.sides.items()}
+        host.add_conds(guider, conds)
+        host.wrap_calc_cond_batch(guider.model_options, self.key, run.calc_cond_batch)
+        try:
+            result = executor(*args, **kwargs)
+        finally:
+            for name in conds:
+                guider.conds.pop(name, None)
+        if run.calls == 0:
+            log.warning("The preference guidance was never used in this run: another node replaced the sampler's evaluation of prompts.")
+        return result
+
+
+class _Run:
+    """The guidance during one sampling run."""
+
+    def __init__(self, guider, guidance: _Guidance):
+        self.guider = guider
+        self.guidance = guidance
+        self.calls = 0
+        self._range = None
+        self._equal: dict[tuple[int, int], bool] = {}
+
+    def name(self, side: str) -> str:
+        return f"{self.guidance.key}.{side}"
+
+    def calc_cond_batch(self, executor, model, conds, x, timestep, model_options):
+        """CALC_COND_BATCH wrapper. ``conds`` holds the lists the caller wants evaluated, ``timestep`` the sigmas (B,)."""
+        place = self._place_of_positive(conds)
+        if place is None:
+            return executor(model, conds, x, timestep, model_options)
+        self.calls += 1
+        if not self._covers(model, timestep):
+            return executor(model, conds, x, timestep, model_options)
+
+        asked, where = list(conds), {}
+        for side in self.guidance.sides:
+            branch = self.guider.conds[self.name(side)]
+            if not host.any_active(branch, timestep):
+                # A side that ends here would be read as a prediction of zero.
+                return executor(model, conds, x, timestep, model_options)
+            where[side] = self._index(asked, branch)
+        if where.get("liked") == where.get("disliked") and self._degree("liked") == self._degree("disliked"):
+            return executor(model, conds, x, timestep, model_options)
+
+        out = list(executor(model, asked, x, timestep, model_options))
+        D = {side: out[i] for side, i in where.items()}
+        D_p = out[place]
+        moved = move_denoised(D_p, D.get("liked"), D.get("disliked"), x, self._degree("liked"), self._degree("disliked"))
+        out[place] = rescale(moved, D_p, self.guidance.options.rescale)
+        return out[: len(conds)]
+
+    def _place_of_positive(self, conds) -> int | None:
+        # Calls with a single list are other packs' (PAG, SAG …): they ask for a plain prediction.
+        if len(conds) < 2:
+            return None
+        positive = self.guider.conds.get("positive")
+        return next((i for i, branch in enumerate(conds) if branch is not None and branch is positive), None)
+
+    def _index(self, asked: list, branch) -> int:
+        """Where ``branch`` is evaluated: equal branches are computed once, others are appended."""
+        for i, other in enumerate(asked):
+            if other is not None and self._same(other, branch):
+                return i
+        asked.append(branch)
+        return len(asked) - 1
+
+    def _same(self, a, b) -> bool:
+        # The prepared lists live as long as the run, so their ids name them and tensors are compared once.
+        key = (id(a), id(b))
+        if key not in self._equal:
+            self._equal[key] = a is b or host.same_conds(a, b)
+        return self._equal[key]
+
+    def _degree(self, side: str) -> float:
+        return self.guidance.sides[side][1] if side in self.guidance.sides else 0.0
+
+    def _covers(self, model, timestep) -> bool:
+        options = self.guidance.options
+        if options.whole_trajectory:
+            return True
+        if self._range is None:
+            self._range = (host.percent_to_sigma(model, options.start_percent), host.percent_to_sigma(model, options.end_percent))
+        sigma = float(timestep[0])
+        return self._range[1] <= sigma <= self._range[0]
