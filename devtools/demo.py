@@ -93,7 +93,10 @@ def main() -> int:
     start, work = time.monotonic(), ROOT / ".host"
     print("[demo] starting the host", flush=True)
     try:
-        with Host(Path(os.environ["COMFYUI_PATH"]), prepare_base(work / "base"), work / "demo.log", "--cpu") as host, Client(host.url) as client:
+        with (
+            Host(Path(os.environ["COMFYUI_PATH"]), prepare_base(work / "base"), work / "demo.log", "--cpu") as host,
+            Client(host.url) as client,
+        ):
             print(f"[demo] the host is ready after {time.monotonic() - start:.0f} s", flush=True)
             sweep(client, graph, output)
     except (Refused, ExecutionFailed, RuntimeError, TimeoutError) as error:
