@@ -15,7 +15,7 @@ from pathlib import Path
 
 from client import Client, ExecutionFailed, Refused
 from PIL import Image, ImageDraw, ImageFont
-from process import ROOT, Host, prepare_base
+from process import ROOT, Host, temporary_base
 
 WORKFLOW = ROOT / "workflows" / "api" / "strength_sweep.json"
 PROMPTS = ["a red apple", "a house", "a tree"]
@@ -90,17 +90,18 @@ def main() -> int:
     output = parser.parse_args().output.resolve()
     output.mkdir(parents=True, exist_ok=True)
     graph = json.loads(WORKFLOW.read_text(encoding="utf-8"))
-    start, work = time.monotonic(), ROOT / ".host"
+    start, log = time.monotonic(), ROOT / ".host" / "demo.log"
     print("[demo] starting the host", flush=True)
     try:
         with (
-            Host(Path(os.environ["COMFYUI_PATH"]), prepare_base(work / "base"), work / "demo.log", "--cpu") as host,
+            temporary_base() as base,
+            Host(Path(os.environ["COMFYUI_PATH"]), base, log, "--cpu") as host,
             Client(host.url) as client,
         ):
             print(f"[demo] the host is ready after {time.monotonic() - start:.0f} s", flush=True)
             sweep(client, graph, output)
     except (Refused, ExecutionFailed, RuntimeError, TimeoutError) as error:
-        print(f"\n[demo] failed: {error}\n[demo] the host's log: {work / 'demo.log'}")
+        print(f"\n[demo] failed: {error}\n[demo] the host's log: {log}")
         return 1
     except KeyboardInterrupt:
         print("\n[demo] stopped")

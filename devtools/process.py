@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,14 +62,19 @@ def link_folder(link: Path) -> None:
         _winapi.CreateJunction(str(ROOT), str(link))
 
 
-def remove_base(base: Path) -> None:
-    """Deletes a base directory, and of the linked pack only the link."""
-    link = base / "custom_nodes" / PACK
-    if link.is_symlink():
-        link.unlink()
-    elif link.exists():
-        os.rmdir(link)  # a junction
-    shutil.rmtree(base, ignore_errors=True)
+@contextlib.contextmanager
+def temporary_base() -> Iterator[Path]:
+    """A base directory for one host, deleted afterwards; of the linked pack only the link."""
+    base = Path(tempfile.mkdtemp(prefix="viper-base-"))
+    try:
+        yield prepare_base(base)
+    finally:
+        link = base / "custom_nodes" / PACK
+        if link.is_symlink():
+            link.unlink()
+        elif link.exists():
+            os.rmdir(link)  # a junction
+        shutil.rmtree(base, ignore_errors=True)
 
 
 class Host:

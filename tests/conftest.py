@@ -36,19 +36,15 @@ def host() -> Path:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The host as a server of its own process, started when first asked for and stopped with the session."""
-    from viper.devtools.process import Host, prepare_base, remove_base
+    from viper.devtools.process import Host, temporary_base
     from viper.tests.host_server import Server, host_path
 
     path = host_path()
     if path is None:
         pytest.skip("needs the host: run `python dev.py test`, or set COMFYUI_PATH")
-    folder = tmp_path_factory.mktemp("server")
-    base = prepare_base(folder / "base")
-    try:
-        with Host(path, base, folder / "host.log", "--cpu", "--preview-method", "auto") as running:
-            yield Server(running)
-    finally:
-        remove_base(base)
+    log = tmp_path_factory.mktemp("server") / "host.log"
+    with temporary_base() as base, Host(path, base, log, "--cpu", "--preview-method", "auto") as running:
+        yield Server(running)
 
 
 @pytest.fixture

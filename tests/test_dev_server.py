@@ -19,14 +19,12 @@ def test_the_pack_loads_without_a_complaint(server):
     assert PACK in log
 
 
-def test_the_pack_lists_all_its_nodes(server, client):
-    nodes = pytest.importorskip("viper.nodes", reason="there are no nodes yet")
-    if not hasattr(nodes, "NODES"):
-        pytest.skip("there are no nodes yet")
+def test_the_pack_lists_all_its_nodes(host, client):
+    from viper.nodes import NODES
+
     info = client.object_info()
-    for node in nodes.NODES:
-        node_id = node.GET_SCHEMA().node_id
-        assert info[node_id]["python_module"] == f"custom_nodes.{PACK}"
+    for node in NODES:
+        assert info[node.GET_SCHEMA().node_id]["python_module"] == f"custom_nodes.{PACK}"
 
 
 def test_pictures_come_back(client):
