@@ -210,6 +210,7 @@ def bench(args: list[str]) -> list:
 
 
 def main(argv: list[str]) -> int:
+    sys.stdout.reconfigure(errors="replace")  # consoles with an old code page
     commands = ("demo", "test", "serve", "lint", "bench")
     if not argv or argv[0] not in commands:
         print(f"{__doc__}\nusage: python dev.py {{{','.join(commands)}}} [arguments passed on]")

@@ -9,6 +9,7 @@ import argparse
 import copy
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -36,14 +37,17 @@ def patched(graph: dict, prompt: str, beta: float) -> dict:
     return graph
 
 
-def contact_sheet(cells: dict[tuple[str, float], Image.Image], caption: str) -> Image.Image:
+def contact_sheet(cells: dict[tuple[str, float], Image.Image], captions: list[str]) -> Image.Image:
     font = ImageFont.load_default(14)
-    top, left = 2 * MARGIN, 110
+    top, left = (len(captions) + 1) * MARGIN, 110
     sheet = Image.new("RGB", (left + len(BETAS) * (CELL + 4), top + len(PROMPTS) * (CELL + 4)), "white")
     draw = ImageDraw.Draw(sheet)
-    draw.text((6, 4), caption, "black", font)
+    for line, caption in enumerate(captions):
+        while draw.textlength(caption, font) > sheet.width - 12:
+            caption = caption.rstrip("…").rpartition(" ")[0] + "…"
+        draw.text((6, 4 + line * MARGIN), caption, "black", font)
     for column, beta in enumerate(BETAS):
-        draw.text((left + column * (CELL + 4) + 4, MARGIN), f"β = {beta:.1f}", "black", font)
+        draw.text((left + column * (CELL + 4) + 4, top - MARGIN + 4), f"beta = {beta:.1f}", "black", font)
     for row, prompt in enumerate(PROMPTS):
         draw.text((6, top + row * (CELL + 4) + CELL // 2), prompt, "black", font)
         for column, beta in enumerate(BETAS):
@@ -80,7 +84,7 @@ def sweep(client: Client, graph: dict, output: Path) -> None:
     print("[demo] the comments:", *comments.splitlines(), sep="\n         ")
     print(f"[demo] what they say:\n         likes     {liked}\n         dislikes  {disliked}")
     sheet = output / "sheet.png"
-    contact_sheet(cells, f"likes {liked}; dislikes {disliked}").save(sheet)
+    contact_sheet(cells, [f"likes {liked}", f"dislikes {disliked}"]).save(sheet)
     print(f"[demo] {total} pictures and the sheet of all: {sheet}")
 
 
@@ -88,6 +92,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="dev.py demo", description=__doc__)
     parser.add_argument("--output", type=Path, default=ROOT / "output" / "demo", help="folder for the pictures (default: %(default)s)")
     output = parser.parse_args().output.resolve()
+    sys.stdout.reconfigure(errors="replace")  # a console may not know β
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # tidy up then, too
     output.mkdir(parents=True, exist_ok=True)
     graph = json.loads(WORKFLOW.read_text(encoding="utf-8"))
     start, log = time.monotonic(), ROOT / ".host" / "demo.log"

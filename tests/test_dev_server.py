@@ -69,6 +69,24 @@ def test_events_reach_their_client(client):
     assert "execution_start" in kinds and "executing" in kinds
 
 
+def test_cancel_ends_the_run(client):
+    from viper.devtools.client import ExecutionFailed
+
+    chain = {"0": {"class_type": "EmptyImage", "inputs": {"width": 256, "height": 256, "batch_size": 1, "color": 7}}}
+    for i in range(1, 200):
+        chain[str(i)] = {"class_type": "ImageBlur", "inputs": {"image": [str(i - 1), 0], "blur_radius": 9, "sigma": 3.0}}
+    chain["200"] = {"class_type": "PreviewImage", "inputs": {"images": ["199", 0]}}
+
+    def cancel(event):
+        if event["type"] == "executing" and event["data"]["node"] == "5":
+            client.interrupt()
+
+    with pytest.raises(ExecutionFailed) as failure:
+        client.run(chain, on_event=cancel)
+    assert failure.value.interrupted
+    assert client.run(BLANK)["status"]["status_str"] == "success"  # and the next run is not touched by it
+
+
 def test_upload_can_be_loaded(client):
     from PIL import Image
 
