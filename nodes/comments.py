@@ -7,7 +7,6 @@ from comfy_api.latest import io
 
 from .. import host
 from ..vpe.comments import Comments, ImageRef
-from ..vpe.lexical import LexicalExtractor
 from ..vpe.preferences import Preferences
 from ._types import CommentsType, ExtractorType, PreferencesType, check
 
@@ -122,7 +121,10 @@ class CommentsToPreferences(io.ComfyNode):
     def execute(cls, comments, extractor=None, clip_vision=None, overrides="", max_features=0) -> io.NodeOutput:
         if clip_vision is not None and extractor is None:
             log.warning("The built-in extractor reads the words alone: the connected CLIP Vision is not used.")
-        extractor = extractor or LexicalExtractor()
+        if extractor is None:
+            from ..vpe.lexical import LexicalExtractor  # its word lists load with the first comment, not with the host
+
+            extractor = LexicalExtractor()
         preferences = extractor.extract(comments, max_features).edit(overrides or "")
         return io.NodeOutput(preferences, preferences.liked_text(), preferences.disliked_text())
 

@@ -84,20 +84,22 @@ def personalise(
     options = (texts.empty, shift_pooled, keep_norm)
 
     out = Conditionings([], [], [], [])
-    for i, (E, extra) in enumerate(positive):
+    for i, entry in enumerate(positive):
+        E, extra = entry
         _check(E, texts.empty.cond, "positive")
         # One length for all three, so that the host can evaluate them in one batch.
         length = max(E.shape[1], texts.liked.cond.shape[1], texts.disliked.cond.shape[1])
-        out.positive.append(_shifted([E, extra], on_positive, length, *options))
+        out.positive.append(_shifted(entry, on_positive, length, *options))
         negative_extra = negative[min(i, len(negative) - 1)][1] if negative else extra
         disliked_pooled = extra if mode == "paper" else negative_extra
         out.liked.append(_side(texts.liked, extra, extra, length, texts.empty, shift_pooled))
         out.disliked.append(_side(texts.disliked, extra, disliked_pooled, length, texts.empty, shift_pooled))
-    for E, extra in negative:
+    for entry in negative:
+        E = entry[0]
         if on_negative:
             _check(E, texts.empty.cond, "negative")
         length = max([E.shape[1]] + [side.encoded.cond.shape[1] for side in on_negative])
-        out.negative.append(_shifted([E, extra], on_negative, length, *options))
+        out.negative.append(_shifted(entry, on_negative, length, *options))
     return out
 
 
