@@ -217,6 +217,8 @@ def main(argv: list[str]) -> int:
         return 0 if argv[:1] in (["-h"], ["--help"]) else 2
     name, args = argv[0], argv[1:]
     try:
+        if sys.version_info < (3, 10):
+            raise SetupError("Python 3.10 or newer is needed: run dev.py with that.")
         script = bench(args) if name == "bench" else None
         python, host = set_up()
     except SetupError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,10 +17,22 @@ def has_accelerator() -> bool:
     return torch.cuda.is_available() or torch.backends.mps.is_available() or (hasattr(torch, "xpu") and torch.xpu.is_available())
 
 
+def models_of(comfyui: Path) -> list[str]:
+    """Host arguments that make that ComfyUI's own models selectable; our base directory has none."""
+    folders = sorted(p.name for p in (comfyui / "models").glob("*") if p.is_dir())
+    if not folders:
+        return []
+    listing = ROOT / ".host" / "model_paths.yaml"  # JSON is YAML
+    paths = {"base_path": str(comfyui / "models"), **{name: name for name in folders}}
+    listing.write_text(json.dumps({"comfyui": paths}), encoding="utf-8")
+    return ["--extra-model-paths-config", str(listing)]
+
+
 def main(args: list[str]) -> int:
     chosen = {arg.split("=")[0] for arg in args}
     base = prepare_base(ROOT / ".host" / "base")
-    command = [sys.executable, str(Path(os.environ["COMFYUI_PATH"], "main.py")), "--base-directory", str(base), "--disable-auto-launch"]
+    comfyui = Path(os.environ["COMFYUI_PATH"])
+    command = [sys.executable, str(comfyui / "main.py"), "--base-directory", str(base), "--disable-auto-launch", *models_of(comfyui)]
     if "--preview-method" not in chosen:
         command += ["--preview-method", "auto"]
     if "--database-url" not in chosen:
