@@ -1,0 +1,145 @@
+"""How well the built-in extractor reads comments.
+
+usage: python benchmarks/comments.py [GOLD.json] [--scorer PATH] [--part train|held-out|all] [--errors] [--out PREDICTED.json]
+
+GOLD.json defaults to comments_own.json beside this file. A predicted feature matches a gold item of its side when,
+lower-cased and without plural endings, one is a run of whole words of the other and the prediction is at most one word
+longer; bare heads ("texture") match nothing. Matching is one to one; further wordings of a matched item do not count.
+A feature is flipped when it stands on both sides or matches an item of the other side only. ``--scorer`` uses the
+``score(gold, predicted)`` of another file instead. ``--errors`` never lists held-out profiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BARE = set("color texture pattern lighting light style tone line detail background composition look effect art brush stroke brushwork "
+           "surface mood palette view shape image picture piece vibe feel thing".split())
+
+
+def load(path: Path, name: str):
+    """A module from a file; a folder is loaded as a package."""
+    folder = [str(path)] if path.is_dir() else None
+    spec = importlib.util.spec_from_file_location(name, path / "__init__.py" if folder else path, submodule_search_locations=folder)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def stem(text: str) -> tuple[str, ...]:
+    text = text.lower().replace("colour", "color").replace("grey", "gray").replace("-", " ")
+    return tuple(w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith("ss") else w for w in re.findall(r"[a-z0-9']+", text))
+
+
+def contains(long: tuple[str, ...], short: tuple[str, ...]) -> bool:
+    return any(long[i:i + len(short)] == short for i in range(len(long) - len(short) + 1))
+
+
+def same(guess: str, wordings: list[str]) -> bool:
+    g = stem(guess)
+    if set(g) <= BARE:
+        return False
+    return any(contains(w, g) or (len(g) <= len(w) + 1 and contains(g, w)) for w in map(stem, wordings))
+
+
+def assign(fits: list[list[int]]) -> dict[int, int]:
+    """Greatest one-to-one matching (Kuhn's augmenting paths): guess → item."""
+    taken: dict[int, int] = {}
+
+    def augment(guess: int, tried: set[int]) -> bool:
+        for item in fits[guess]:
+            if item not in tried:
+                tried.add(item)
+                if item not in taken or augment(taken[item], tried):
+                    taken[item] = guess
+                    return True
+        return False
+
+    for guess in range(len(fits)):
+        augment(guess, set())
+    return {guess: item for item, guess in taken.items()}
+
+
+def score(gold: dict, predicted: dict) -> dict:
+    """Precision, recall and F1 of each side and of all, and the share of flipped features."""
+    counts = {"liked": [0, 0, 0], "disliked": [0, 0, 0]}  # hits, counted predictions, gold items
+    flipped = given = 0
+    for profile in gold["profiles"]:
+        answer = predicted.get(profile["id"], {})
+        for side, other in (("liked", "disliked"), ("disliked", "liked")):
+            guesses = list(dict.fromkeys(answer.get(side, [])))
+            across = {stem(g) for g in answer.get(other, [])}
+            fits = [[j for j, item in enumerate(profile[side]) if same(g, item)] for g in guesses]
+            pairs = assign(fits)
+            counts[side][0] += len(pairs)
+            counts[side][1] += sum(i in pairs or not fits[i] for i in range(len(guesses)))
+            counts[side][2] += len(profile[side])
+            given += len(guesses)
+            flipped += sum(stem(g) in across or (not fits[i] and any(same(g, item) for item in profile[other]))
+                           for i, g in enumerate(guesses))
+    counts["all"] = [a + b for a, b in zip(counts["liked"], counts["disliked"], strict=True)]
+    result = {}
+    for side, (hits, counted, items) in counts.items():
+        p, r = hits / max(1, counted), hits / max(1, items)
+        result[side] = (p, r, 2 * p * r / max(1e-9, p + r))
+    return {**result, "flipped": flipped / max(1, given), "predicted": given}
+
+
+def print_errors(gold: dict, predicted: dict) -> None:
+    for profile in gold["profiles"]:
+        if profile.get("held_out"):
+            continue
+        print(f"\n## {profile['id']}")
+        for side in ("liked", "disliked"):
+            guesses = predicted[profile["id"]][side]
+            fits = [[j for j, item in enumerate(profile[side]) if same(g, item)] for g in guesses]
+            found = set(assign(fits).values())
+            print(f"{side}: missed {[item[0] for j, item in enumerate(profile[side]) if j not in found]}, "
+                  f"wrong {[g for g, fit in zip(guesses, fits, strict=True) if not fit]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("gold", nargs="?", type=Path, default=HERE / "comments_own.json")
+    parser.add_argument("--scorer", type=Path)
+    parser.add_argument("--part", choices=("train", "held-out", "all"), default="all")
+    parser.add_argument("--errors", action="store_true")
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+
+    load(HERE.parent / "vpe", "vpe")
+    from vpe.comments import Comment, Comments
+    from vpe.lexical import LexicalExtractor
+
+    gold = json.loads(args.gold.read_text(encoding="utf-8"))
+    if args.part != "all":
+        gold["profiles"] = [p for p in gold["profiles"] if bool(p.get("held_out")) == (args.part == "held-out")]
+    extractor, predicted, count = LexicalExtractor(), {}, 0
+    start = time.perf_counter()
+    for profile in gold["profiles"]:
+        comments = Comments(tuple(Comment(c["text"], c.get("verdict")) for c in profile["comments"]))
+        preferences = extractor.extract(comments)
+        predicted[profile["id"]] = {"liked": [f.text for f in preferences.liked], "disliked": [f.text for f in preferences.disliked]}
+        count += len(comments)
+    spent = time.perf_counter() - start
+    if args.out:
+        args.out.write_text(json.dumps(predicted, ensure_ascii=False, indent=1), encoding="utf-8")
+    if args.errors:
+        print_errors(gold, predicted)
+    result = (load(args.scorer, "scorer").score if args.scorer else score)(gold, predicted)
+    for side in ("liked", "disliked", "all"):
+        print("{:9} precision {:.3f}  recall {:.3f}  F1 {:.3f}".format(side, *result[side]))
+    print(f"flipped   {result['flipped']:.3f} of {result['predicted']} predicted")
+    print(f"speed     {1000 * spent / max(1, count):.2f} ms a comment, {count} comments")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""Which features of a sentence are praised and which blamed: clauses, negation, comparatives, contrast, inheritance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .phrases import Phrase, chunk
+from .words import Token, mark, plain, tokens
+
+
+@dataclass
+class Clause:
+    """A stretch of a sentence. ``link`` says how it hangs on the one before: "start", "soft", "contrast"."""
+
+    tokens: list[Token]
+    link: str
+    phrases: list[Phrase] = field(default_factory=list)
+    verbs: list[tuple[int, float]] = field(default_factory=list)  # opinions that govern: (place, signed strength)
+    values: list[tuple[int, float]] = field(default_factory=list)  # judgements
+    hints: list[tuple[int, float]] = field(default_factory=list)  # judgements implied by features: "too dark"
+    found: list[tuple[Phrase, float | None]] = field(default_factory=list)
+    fresh: bool = False  # has a subject or verb of its own, so no list goes on in it
+
+    @property
+    def stance(self) -> float:
+        """What the clause says as a whole, 0 where it says nothing."""
+        explicit = [v for _, v in self.verbs] + [v for _, v in self.values]
+        return explicit[-1] if explicit else 0.0
+
+
+@dataclass
+class Sentence:
+    """One sentence with what was understood of it; polarity None is still open."""
+
+    text: str
+    clauses: list[Clause]
+    sarcastic: bool = False
+
+    @property
+    def found(self) -> list[tuple[Phrase, float | None]]:
+        return [pair for clause in self.clauses for pair in clause.found]
+
+    @property
+    def stance(self) -> float:
+        """The sentence's explicit opinion, 0 where it has none or two opposed ones."""
+        stances = [c.stance for c in self.clauses if c.stance]
+        if not stances:
+            return 0.0
+        return stances[-1] if all(s * stances[0] > 0 for s in stances) else 0.0
+
+
+def read(sentence: str) -> Sentence:
+    """Resolve one sentence as far as it can be from itself."""
+    text, sarcastic = mark(plain(sentence))
+    clauses = split(tokens(text))
+    for clause in clauses:
+        clause.phrases = chunk(clause.tokens)
+        _opinions(clause)
+        _operators(clause)
+    result = Sentence(sentence, clauses, sarcastic)
+    if sarcastic:
+        for clause in clauses:
+            clause.verbs, clause.values, clause.hints = [(-1, -1.0)], [], []
+            clause.found = [(p, -1.0) for p in clause.phrases]
+        return result
+    for i, clause in enumerate(clauses):
+        clause.found = [(p, _resolve(p, clause, clauses[i - 1] if i else None)) for p in clause.phrases]
+        after = clauses[i + 1] if i + 1 < len(clauses) else None
+        if not clause.stance and after and after.stance and not after.phrases and after.link == "soft":
+            clause.found = [(p, v if p.local else after.stance) for p, v in clause.found]  # "gritty, torn, yes please"
+    _inherit(clauses)
+    return result
+
+
+def split(words: list[Token]) -> list[Clause]:
+    """Cut at punctuation, contrast, reasons, and at an "and" that begins a new statement."""
+    clauses: list[Clause] = []
+    current: list[Token] = []
+    link, pending = "start", ""
+
+    def close(next_link: str) -> None:
+        nonlocal current, link
+        if current:
+            clauses.append(Clause(current, link))
+            link = next_link
+        elif next_link == "contrast":
+            link = next_link
+        current = []
+
+    for i, token in enumerate(words):
+        if token.kind in ",;":
+            close(pending or "soft")
+            pending = ""
+        elif token.kind == "J" and _contrasts(words, i):
+            if not current and token.text in ("while", "although", "though", "whereas", "despite"):
+                pending = "contrast"  # "While A, B": the contrast comes at the comma
+                if link == "contrast":
+                    link = "soft"
+            elif current and token.text in ("however", "though") and i + 1 < len(words) and words[i + 1].kind in "CVE":
+                link = "contrast"  # "the grain however is fine"
+            else:
+                close("contrast")
+        elif token.kind == "R" and token.text in ("because", "since") or (token.kind == "&" and _new_statement(words, i)):
+            close("soft")
+        else:
+            current.append(token)
+    close("soft")
+    for clause in clauses:
+        clause.fresh = any(t.kind in "PC" for t in clause.tokens)
+    return clauses
+
+
+def _contrasts(words: list[Token], i: int) -> bool:
+    if words[i].text in ("yet", "still", "except") and (i + 1 == len(words) or words[i + 1].kind in "AWE" or words[i].text == "still"):
+        return False
+    return not (words[i].text == "however" and i + 1 < len(words) and words[i + 1].kind in "AE")
+
+
+def _new_statement(words: list[Token], i: int) -> bool:
+    rest = []
+    for token in words[i + 1:]:
+        if token.kind in ",;J&":
+            break
+        rest.append(token)
+    if not rest:
+        return False
+    before = [t for t in words[:i]]
+    said = any(t.kind in "CVE" for t in before)
+    return rest[0].kind == "P" or (said and any(t.kind == "V" for t in rest)) or (
+        any(t.kind == "C" for t in rest[1:]) and rest[0].kind in "DAHWS") or (
+        said and rest[0].kind == "D" and any(t.kind == "E" for t in rest))
+
+
+def _opinions(clause: Clause) -> None:
+    for i, token in enumerate(clause.tokens):
+        if token.kind not in "VE":
+            continue
+        value = token.value
+        if _negated(clause.tokens, i):
+            value = -0.8 * value if value > 0 else -0.6 * value
+        if token.kind == "V":
+            clause.verbs.append((i, value))
+        else:
+            clause.values.append((i, value))
+
+
+def _negated(words: list[Token], i: int) -> bool:
+    count, steps = 0, 0
+    for token in reversed(words[:i]):
+        if token.kind == "N":
+            count += 1
+        elif token.kind in "AH" or steps > 6 or (token.kind == "V" and token.text.isupper()):
+            break
+        steps += 1
+    return count % 2 == 1
+
+
+def _operators(clause: Clause) -> None:
+    """TOO, LESS, MORE … fix or tint the phrase they stand before."""
+    words = clause.tokens
+    for phrase in clause.phrases:
+        before = [t for t in words[max(0, phrase.start - 4):phrase.start]]
+        names = []
+        for token in reversed(before):
+            if token.kind in "AHWEVCP" and token.text not in ("of",) and not (token.kind == "C" and "N" in [t.kind for t in before]):
+                break
+            names.append("N" if token.kind == "N" else token.text)
+        if "TOO" in names or "MINUS" in names or "LESS" in names or "WITHOUT" in names:
+            phrase.local = -1.0
+        elif "PLUS" in names or "MORE" in names:
+            phrase.local = 1.0 if "N" not in names else -1.0
+            phrase.wanted = "PLUS" in names
+        elif "N" in names and not any(phrase.start > i for i, _ in clause.verbs + clause.values if i >= phrase.start - 4):
+            phrase.negated = True
+            if any(t.text == "ENOUGH" for t in words[phrase.at + 1:phrase.at + 3]):
+                phrase.local, phrase.wanted = 1.0, True
+        elif "MILD" in names:
+            phrase.own = -0.6 if phrase.own <= 0 else phrase.own
+        if "THAN" in names and (clause.verbs or any(t.text == "MORE" for t in words)):
+            phrase.local = -1.0
+    _spread(clause)
+    for phrase in clause.phrases:
+        if phrase.local < 0 or (phrase.own and phrase.predicate):
+            clause.hints.append((phrase.at, phrase.local or phrase.own))
+    minus = [i for i, t in enumerate(words) if t.text in ("TOO", "MINUS") and t.kind == "O"]
+    if minus and not any(p.start > minus[-1] for p in clause.phrases):
+        clause.values.append((minus[0], -0.9))
+
+
+def _spread(clause: Clause) -> None:
+    """ "too thick and dirty", "less clutter and noise": an operator reaches over a bare "and"."""
+    for one, two in zip(clause.phrases, clause.phrases[1:], strict=False):
+        between = clause.tokens[one.at + 1:two.start]
+        if one.local and not two.local and len(between) == 1 and between[0].kind == "&":
+            two.local = one.local
+            two.own = two.own or one.own
+
+
+def _resolve(phrase: Phrase, clause: Clause, before: Clause | None) -> float | None:
+    """The polarity a clause gives to one of its phrases, None where it gives none."""
+    explicit = _explicit(phrase, clause)
+    if phrase.local:
+        return phrase.local
+    if phrase.negated:
+        if explicit:
+            return -explicit
+        return phrase.own or (0.7 if phrase.predicate else -0.7)
+    if explicit is not None:
+        return explicit
+    if before and before.verbs and not clause.fresh and clause.link == "soft" and before.phrases:
+        place, value = before.verbs[-1]
+        if any(p.at > place for p in before.phrases) and not before.values:
+            return value  # the list after "I love" goes on
+    hints = [(abs(at - phrase.at), value) for at, value in clause.hints if at != phrase.at]
+    if hints and not phrase.own:
+        return min(hints)[1]
+    phrase.weak = abs(phrase.own) == 0.5
+    return phrase.own or None
+
+
+def _explicit(phrase: Phrase, clause: Clause) -> float | None:
+    governing = [(place, v) for place, v in clause.verbs if place < phrase.at]
+    after = [(abs(place - phrase.at) - (2 if place > phrase.at else 0), v) for place, v in clause.values]
+    adjacent = [v for place, v in clause.values if phrase.start - 2 <= place < phrase.start and clause.tokens[phrase.start - 1].kind == "E"]
+    if adjacent:
+        return adjacent[-1]
+    if governing:
+        return governing[-1][1]
+    if after:
+        return min(after)[1]
+    later = [v for place, v in clause.verbs if place > phrase.at]
+    return later[0] if later else None
+
+
+def _inherit(clauses: list[Clause]) -> None:
+    """Open phrases take the polarity of the neighbouring clause, turned round after a contrast."""
+    for i, clause in enumerate(clauses):  # backward over what was said before
+        if i and any(v is None for _, v in clause.found):
+            tone = _tone(clauses[i - 1])
+            if tone:
+                tone = -tone if clause.link == "contrast" else tone
+                clause.found = [(p, v if v is not None else tone) for p, v in clause.found]
+    for i in range(len(clauses) - 2, -1, -1):  # forward to what comes after: "warm browns and lace, I'm sold"
+        clause, later = clauses[i], clauses[i + 1]
+        if any(v is None for _, v in clause.found):
+            tone = _tone(later)
+            if tone:
+                tone = -tone if later.link == "contrast" else tone
+                clause.found = [(p, v if v is not None else tone) for p, v in clause.found]
+
+
+def _tone(clause: Clause) -> float:
+    if clause.stance:
+        return clause.stance
+    known = [-v if p.wanted else v for p, v in clause.found if v and not p.weak]
+    return known[-1] if known else 0.0
