@@ -29,3 +29,10 @@ def check(function, *args):
     except ValueError as error:
         return str(error)
     return True
+
+
+def one_of(name: str, value: str | None, options) -> None:
+    """The host's own list check, which 0.3.75 skips for V3 nodes: raises ValueError for a value that is not listed."""
+    if value is not None and value not in options:
+        shown = ", ".join(options) if len(options) <= 12 else f"one of the {len(options)} in the list"
+        raise ValueError(f'There is no {name} called "{value}": choose {shown}.')

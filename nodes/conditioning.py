@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from .. import host
 from ..samplers.conditioning import ENCODINGS, MODES, Texts, joined_text, personalise
-from ._types import PreferencesType, beta_disliked_input, beta_input
+from ._types import PreferencesType, beta_disliked_input, beta_input, check, one_of
 
 
 class PreferenceConditioning(io.ComfyNode):
@@ -60,6 +60,14 @@ class PreferenceConditioning(io.ComfyNode):
                 io.Float.Output(display_name="beta"),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, mode=None, encoding=None):
+        def choices():
+            one_of("mode", mode, MODES)
+            one_of("encoding", encoding, ENCODINGS)
+
+        return check(choices)
 
     @classmethod
     def execute(

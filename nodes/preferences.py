@@ -3,12 +3,13 @@
 from comfy_api.latest import io, ui
 
 from .. import host
-from ..vpe.preferences import _profile_path as profile_path
 from ..vpe.preferences import Preferences, load_profile, profile_names, save_profile
-from ._types import PreferencesType, check
+from ..vpe.preferences import _profile_path as profile_path
+from ._types import PreferencesType, check, one_of
 
 CATEGORY = "ViPer/preferences"
 NO_PROFILE = "none"
+OPERATIONS = ("blend", "add", "subtract")
 _EDITS = "One edit a line: + like, - dislike, ~ forget, name = weight, old -> new."
 
 
@@ -136,16 +137,19 @@ class MergePreferences(io.ComfyNode):
             inputs=[
                 PreferencesType.Input("a"),
                 PreferencesType.Input("b"),
-                io.Combo.Input("operation", options=["blend", "add", "subtract"], default="blend"),
+                io.Combo.Input("operation", options=list(OPERATIONS), default=OPERATIONS[0]),
                 io.Float.Input("weight", default=0.5, min=0.0, max=1.0, step=0.05, tooltip="How much of b."),
             ],
             outputs=[PreferencesType.Output(display_name="preferences")],
         )
 
     @classmethod
+    def validate_inputs(cls, operation=None):
+        return check(one_of, "operation", operation, OPERATIONS)
+
+    @classmethod
     def execute(cls, a, b, operation, weight) -> io.NodeOutput:
-        merge = {"blend": a.blend, "add": a.add, "subtract": a.subtract}[operation]
-        return io.NodeOutput(merge(b, weight))
+        return io.NodeOutput(getattr(a, operation)(b, weight))
 
 
 class EditPreferences(io.ComfyNode):

@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from .. import host
 from ..samplers import guider
 from ..samplers.schedule import SCHEDULES, GuidanceOptions
-from ._types import GuidanceType, beta_disliked_input, beta_input, check
+from ._types import GuidanceType, beta_disliked_input, beta_input, check, one_of
 
 CATEGORY = "ViPer/sampling"
 _BETA = "Strength of the guidance: 0 is the host's own sampler, bit for bit; the paper stays below 1."
@@ -70,6 +70,14 @@ class KSamplerPreference(io.ComfyNode):
             ],
             outputs=[io.Latent.Output(display_name="latent")],
         )
+
+    @classmethod
+    def validate_inputs(cls, sampler_name=None, scheduler=None):
+        def choices():
+            one_of("sampler", sampler_name, host.sampler_names())
+            one_of("scheduler", scheduler, host.scheduler_names())
+
+        return check(choices)
 
     @classmethod
     def execute(
@@ -188,8 +196,13 @@ class GuidanceOptionsNode(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, start_percent=None, end_percent=None):
-        return check(GuidanceOptions, start_percent, end_percent)
+    def validate_inputs(cls, start_percent=None, end_percent=None, schedule=None):
+        def whole():
+            one_of("schedule", schedule, SCHEDULES)
+            # A value over a wire is not known yet: the other one is then checked against the widest range.
+            GuidanceOptions(0.0 if start_percent is None else start_percent, 1.0 if end_percent is None else end_percent)
+
+        return check(whole)
 
     @classmethod
     def execute(cls, start_percent, end_percent, schedule, rescale) -> io.NodeOutput:

@@ -1,0 +1,210 @@
+"""The example graphs, written once: what is in them and where it stands on the canvas.
+
+``workflows.py`` turns each into the two files that users and tests read (UI format and its API twin).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Node:
+    """A node with its inputs by name: plain values, or ``(node, output index)`` for a wire."""
+
+    type: str
+    inputs: dict
+    pos: tuple[int, int]
+    size: tuple[int, int]
+    title: str | None = None
+
+    def __getitem__(self, slot: int) -> tuple[Node, int]:
+        return self, slot
+
+
+@dataclass
+class Graph:
+    name: str
+    thumbnail_columns: int
+    nodes: list[Node] = field(default_factory=list)
+    notes: list[tuple[str, tuple[int, int], tuple[int, int]]] = field(default_factory=list)
+
+    def add(self, type: str, pos: tuple[int, int], size=(300, 120), title: str | None = None, **inputs) -> Node:
+        node = Node(type, inputs, pos, size, title)
+        self.nodes.append(node)
+        return node
+
+    def note(self, text: str, pos: tuple[int, int], size=(300, 200)) -> None:
+        self.notes.append((text, pos, size))
+
+
+CHECKPOINT = (
+    "### Your own model\n\nThe pocket model ships with the pack and draws pictograms of 128 × 128, so that this graph runs at once, "
+    "on any machine. For real pictures put **Load Checkpoint** in its place (it has the same three outputs) and set the latent "
+    "to 512 × 512 or 1024 × 1024."
+)
+TASTE = (
+    "+ I love soft pastel colors, they make me calm\n"
+    "+ the warm light here is so cozy\n"
+    "- too dark and gloomy for me\n"
+    "- I can't stand the grainy texture"
+)
+POSTCARD = (
+    "+ I love the sepia tones, like an old photo\n"
+    "+ dreamy and a little blurred, beautiful\n"
+    "- the colors are way too vivid\n"
+    "- not a fan of bold outlines"
+)
+# Made by Save Preferences from "vivid colors, halftone" against "washed out": somebody else's taste.
+CODE_OF_A_FRIEND = "SHARE_CODE"
+
+
+def _model(g: Graph, prompt: str, x: int = 0):
+    pocket = g.add("ViPerLoadPocketModel", (x, 0), (300, 90))
+    positive = g.add("CLIPTextEncode", (x + 340, 0), (320, 110), "Prompt", text=prompt, clip=pocket[1])
+    negative = g.add("CLIPTextEncode", (x + 340, 150), (320, 110), "Negative Prompt", text="", clip=pocket[1])
+    return pocket, positive, negative
+
+
+def _taste(g: Graph, comments: str, y: int = 320):
+    said = g.add("ViPerCommentOnImages", (0, y), (320, 220), comments=comments)
+    found = g.add("ViPerCommentsToPreferences", (340, y), (320, 220), comments=said[0], overrides="", max_features=0)
+    g.add("PreviewAny", (340, y + 260), (320, 110), "Liked", source=found[1])
+    g.add("PreviewAny", (340, y + 410), (320, 110), "Disliked", source=found[2])
+    return found
+
+
+def _conditioning(g: Graph, pocket, found, positive, negative, beta, pos):
+    return g.add(
+        "ViPerPreferenceConditioning", pos, (320, 260), clip=pocket[1], preferences=found[0], positive=positive[0], negative=negative[0],
+        beta=beta, mode="paper", encoding="joined", shift_pooled=False, hold_norm=False,
+    )  # fmt: skip
+
+
+def _ksampler(g: Graph, pocket, cond, latent, seed, pos):
+    return g.add(
+        "ViPerKSampler", pos, (320, 360), model=pocket[0], seed=seed, steps=20, cfg=4.0, sampler_name="euler", scheduler="normal",
+        positive=cond[0], negative=cond[1], liked=cond[2], disliked=cond[3], latent_image=latent[0], denoise=1.0, beta=cond[4],
+    )  # fmt: skip
+
+
+def _latent(g: Graph, pos, batch=1):
+    return g.add("EmptyLatentImage", pos, (300, 110), width=128, height=128, batch_size=batch)
+
+
+def comments_to_picture() -> Graph:
+    g = Graph("comments_to_picture", 2)
+    pocket, positive, negative = _model(g, "a house")
+    found = _taste(g, TASTE)
+    cond = _conditioning(g, pocket, found, positive, negative, 0.6, (700, 0))
+    latent = _latent(g, (700, 320), batch=4)
+    samples = _ksampler(g, pocket, cond, latent, 7, (1060, 0))
+    image = g.add("VAEDecode", (1420, 0), (220, 60), samples=samples[0], vae=pocket[2])
+    g.add("SaveImage", (1420, 110), (360, 400), images=image[0], filename_prefix="viper/comments_to_picture")
+    g.note(
+        "### Say what you like\n\nOne comment a line, in your own words. `+` and `-` say like or dislike; without them your words decide. "
+        "About eight comments, on both sides, with a *because*, are enough.",
+        (0, 580),
+    )
+    g.note(
+        "### How strong?\n\n**beta** bends the prompt and guides the sampler. 0 is the plain picture, 0.6 a good start, "
+        "above 1 the taste outweighs the prompt.",
+        (700, 470),
+    )
+    g.note(CHECKPOINT, (1060, 400), (320, 220))
+    return g
+
+
+def strength_sweep() -> Graph:
+    g = Graph("strength_sweep", 4)
+    pocket, positive, negative = _model(g, "a red apple")
+    found = _taste(g, POSTCARD)
+    latent = _latent(g, (0, 140))
+    batch = None
+    for i, beta in enumerate((0.0, 0.3, 0.6, 0.9)):
+        x = 700 + 360 * i
+        cond = _conditioning(g, pocket, found, positive, negative, beta, (x, 0))
+        samples = _ksampler(g, pocket, cond, latent, 7, (x, 300))
+        image = g.add("VAEDecode", (x, 700), (220, 60), f"beta = {beta:.1f}", samples=samples[0], vae=pocket[2])
+        batch = image if batch is None else g.add("ImageBatch", (x, 800), (220, 60), image1=batch[0], image2=image[0])
+    g.add("SaveImage", (2140, 0), (420, 480), images=batch[0], filename_prefix="viper/strength_sweep")
+    g.note(
+        "### The same picture, four strengths\n\nOne seed, one prompt, one taste; beta = 0, 0.3, 0.6, 0.9 from left to right. "
+        "At 0 the picture is the host's own KSampler's, bit for bit.",
+        (2140, 520),
+    )
+    g.note(CHECKPOINT, (0, 580), (300, 240))
+    return g
+
+
+def apply_to_any_sampler() -> Graph:
+    g = Graph("apply_to_any_sampler", 2)
+    pocket, positive, negative = _model(g, "a rocket")
+    taste = g.add("ViPerPreferencesFromText", (0, 320), (320, 180), liked="blue tones, soft focus", disliked="black outlines")
+    cond = _conditioning(g, pocket, taste, positive, negative, 0.6, (700, 0))
+    latent = _latent(g, (700, 320))
+    options = g.add("ViPerGuidanceOptions", (340, 320), (320, 160), start_percent=0.0, end_percent=0.8, schedule="exact", rescale=0.3)
+    guided = g.add(
+        "ViPerApplyGuidance", (1060, 0), (320, 160), model=pocket[0], liked=cond[2], disliked=cond[3], beta=cond[4],
+        guidance=options[0],
+    )  # fmt: skip
+    samples = g.add(
+        "KSamplerAdvanced", (1420, 0), (320, 340), model=guided[0], add_noise="enable", noise_seed=11, steps=20, cfg=4.0,
+        sampler_name="dpmpp_2m", scheduler="karras", positive=cond[0], negative=cond[1], latent_image=latent[0], start_at_step=0,
+        end_at_step=10000, return_with_leftover_noise="disable",
+    )  # fmt: skip
+    image = g.add("VAEDecode", (1780, 0), (220, 60), samples=samples[0], vae=pocket[2])
+    g.add("SaveImage", (2040, 0), (320, 340), "By KSampler (Advanced)", images=image[0], filename_prefix="viper/apply_advanced")
+
+    guider = g.add(
+        "ViPerGuider", (1060, 420), (320, 220), model=pocket[0], positive=cond[0], negative=cond[1], liked=cond[2], disliked=cond[3],
+        cfg=4.0, beta=cond[4], guidance=options[0],
+    )  # fmt: skip
+    noise = g.add("RandomNoise", (700, 470), (300, 90), noise_seed=11)
+    sampler = g.add("KSamplerSelect", (700, 600), (300, 70), sampler_name="dpmpp_2m")
+    sigmas = g.add("BasicScheduler", (700, 710), (300, 120), model=pocket[0], scheduler="karras", steps=20, denoise=1.0)
+    custom = g.add(
+        "SamplerCustomAdvanced", (1420, 420), (320, 160), noise=noise[0], guider=guider[0], sampler=sampler[0], sigmas=sigmas[0],
+        latent_image=latent[0],
+    )  # fmt: skip
+    image = g.add("VAEDecode", (1780, 420), (220, 60), samples=custom[0], vae=pocket[2])
+    g.add("SaveImage", (2040, 420), (320, 340), "By a custom sampler", images=image[0], filename_prefix="viper/apply_custom")
+    g.note(
+        "### One guidance, any sampler\n\n**Apply Preference Guidance** puts it on a MODEL, so that every sampler node follows it: here "
+        "KSampler (Advanced). **Preference Guider** is the same for the custom sampling nodes. Both pictures are the same.",
+        (0, 540),
+    )
+    g.note(CHECKPOINT, (340, 540), (320, 240))
+    return g
+
+
+def share_a_taste() -> Graph:
+    g = Graph("share_a_taste", 3)
+    pocket, positive, negative = _model(g, "a cat")
+    found = _taste(g, TASTE)
+    friend = g.add("ViPerLoadPreferences", (700, 320), (320, 100), "A friend's taste", profile="none", share_code=CODE_OF_A_FRIEND)
+    both = g.add(
+        "ViPerMergePreferences", (700, 470), (320, 130), "Yours and your friend's", a=found[0], b=friend[0], operation="blend", weight=0.5
+    )
+    saved = g.add("ViPerSavePreferences", (700, 650), (320, 90), preferences=both[0], name="the two of us")
+    g.add("PreviewAny", (700, 790), (320, 110), "Share code of both", source=saved[1])
+    latent = _latent(g, (700, 150))
+    batch = None
+    for i, (title, taste) in enumerate((("Yours", found), ("Your friend's", friend), ("Both", saved))):
+        y = 420 * i
+        cond = _conditioning(g, pocket, taste, positive, negative, 0.7, (1060, y))
+        samples = _ksampler(g, pocket, cond, latent, 5, (1420, y))
+        image = g.add("VAEDecode", (1780, y), (220, 60), title, samples=samples[0], vae=pocket[2])
+        batch = image if batch is None else g.add("ImageBatch", (1780, y + 110), (220, 60), image1=batch[0], image2=image[0])
+    g.add("SaveImage", (2040, 0), (420, 480), images=batch[0], filename_prefix="viper/share_a_taste")
+    g.note(
+        "### A taste in one line\n\nA share code holds all features and weights (not your sentences). Paste one into **Load Preferences**: "
+        "this graph then carries that taste itself, wherever it is opened.",
+        (340, 880),
+        (320, 180),
+    )
+    g.note(CHECKPOINT, (0, 580), (300, 240))
+    return g
+
+
+ALL = (comments_to_picture, strength_sweep, apply_to_any_sampler, share_a_taste)

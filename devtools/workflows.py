@@ -1,0 +1,138 @@
+"""``python dev.py workflows``: write the example graphs (UI format, API twin, thumbnail) anew, running each of them.
+
+The descriptions are in ``graphs.py``; names, order and kinds of inputs come from the host itself, so that what is written
+is what the host would have saved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from client import Client
+from graphs import ALL, CODE_OF_A_FRIEND, Graph, Node
+from PIL import Image
+from process import ROOT, Host, temporary_base
+
+FOLDER = ROOT / "workflows"
+WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+THUMBNAIL = 384
+
+
+def input_specs(info: dict) -> list[tuple[str, str, dict, bool]]:
+    """(name, type, options, is a widget) of every input in the host's order."""
+    specs = []
+    for group in ("required", "optional"):
+        for name, spec in info["input"].get(group, {}).items():
+            kind, options = spec[0], spec[1] if len(spec) > 1 else {}
+            kind = "COMBO" if isinstance(kind, list) else kind
+            specs.append((name, kind, options, kind in WIDGETS and not options.get("forceInput")))
+    return specs
+
+
+def api_format(graph: Graph, infos: dict) -> dict:
+    ids = {id(node): str(n) for n, node in enumerate(graph.nodes, 1)}
+
+    def value(v):
+        return [ids[id(v[0])], v[1]] if isinstance(v, tuple) else v
+
+    return {
+        ids[id(node)]: {
+            "class_type": node.type,
+            "inputs": {name: value(v) for name, v in node.inputs.items()},
+            "_meta": {"title": node.title or infos[node.type]["display_name"]},
+        }
+        for node in graph.nodes
+    }
+
+
+def ui_format(graph: Graph, infos: dict) -> dict:
+    ids = {id(node): n for n, node in enumerate(graph.nodes, 1)}
+    links: list[list] = []
+    nodes = [_ui_node(node, ids, infos[node.type], order, links) for order, node in enumerate(graph.nodes)]
+    for link, source, slot, *_ in links:
+        output = nodes[source - 1]["outputs"][slot]
+        output["links"] = (output["links"] or []) + [link]
+    for text, pos, size in graph.notes:
+        nodes.append(
+            {
+                "id": len(nodes) + 1, "type": "MarkdownNote", "pos": list(pos), "size": list(size), "flags": {}, "order": len(nodes),
+                "mode": 0, "inputs": [], "outputs": [], "properties": {}, "widgets_values": [text], "color": "#432", "bgcolor": "#653",
+            }  # fmt: skip
+        )
+    return {
+        "last_node_id": len(nodes), "last_link_id": len(links), "nodes": nodes, "links": links, "groups": [], "config": {}, "extra": {},
+        "version": 0.4,
+    }  # fmt: skip
+
+
+def _ui_node(node: Node, ids: dict, info: dict, order: int, links: list[list]) -> dict:
+    inputs, widgets = [], []
+    for name, kind, options, is_widget in input_specs(info):
+        given = node.inputs.get(name, options.get("default"))
+        slot = {"name": name, "type": kind, "link": None}
+        if isinstance(given, tuple):
+            source, output = given
+            slot["link"] = len(links) + 1
+            links.append([len(links) + 1, ids[id(source)], output, ids[id(node)], len(inputs), kind])
+        if is_widget:
+            slot["widget"] = {"name": name}
+            widgets.append(options.get("default") if isinstance(given, tuple) else given)
+            if options.get("control_after_generate"):
+                widgets.append("fixed")
+        inputs.append(slot)
+    outputs = [
+        {"name": name, "type": kind, "links": None} for name, kind in zip(info["output_name"], info["output"], strict=True)
+    ]
+    return {
+        "id": ids[id(node)], "type": node.type, "pos": list(node.pos), "size": list(node.size), "flags": {}, "order": order, "mode": 0,
+        "inputs": inputs, "outputs": outputs, "properties": {"Node name for S&R": node.type}, "widgets_values": widgets,
+        **({"title": node.title} if node.title else {}),
+    }  # fmt: skip
+
+
+def thumbnail(pictures: list[Image.Image], columns: int) -> Image.Image:
+    """The pictures side by side, at a width that templates are shown with."""
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    cell = THUMBNAIL // columns if columns > 2 else THUMBNAIL // 2
+    sheet = Image.new("RGB", (cell * columns, cell * rows), "white")
+    for n, picture in enumerate(pictures):
+        sheet.paste(picture.convert("RGB").resize((cell, cell), Image.Resampling.LANCZOS), (n % columns * cell, n // columns * cell))
+    return sheet
+
+
+def friend_code(client: Client) -> str:
+    """The share code in the examples, made by the node that makes them."""
+    words = {"liked": "purple tones, halftone dots, vivid colors", "disliked": "pale colors, blurred"}
+    taste = {"class_type": "ViPerPreferencesFromText", "inputs": words}
+    save = {"class_type": "ViPerSavePreferences", "inputs": {"preferences": ["1", 0], "name": "a friend"}}
+    return client.run({"1": taste, "2": save})["outputs"]["2"]["text"][0]
+
+
+def write(client: Client, graph: Graph, infos: dict) -> None:
+    code = friend_code(client)
+    for node in graph.nodes:
+        node.inputs = {k: code if isinstance(v, str) and v == CODE_OF_A_FRIEND else v for k, v in node.inputs.items()}
+    api = api_format(graph, infos)
+    (FOLDER / "api" / f"{graph.name}.json").write_text(json.dumps(api, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (FOLDER / f"{graph.name}.json").write_text(json.dumps(ui_format(graph, infos), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    pictures = client.images(client.run(api))
+    thumbnail(pictures, graph.thumbnail_columns).save(FOLDER / f"{graph.name}.jpg", quality=88)
+    print(f"[workflows] {graph.name}: {len(api)} nodes, {len(pictures)} pictures", flush=True)
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    (FOLDER / "api").mkdir(parents=True, exist_ok=True)
+    with temporary_base() as base, Host(Path(os.environ["COMFYUI_PATH"]), base, ROOT / ".host" / "workflows.log", "--cpu") as host:
+        with Client(host.url) as client:
+            infos = client.object_info()
+            for build in ALL:
+                write(client, build(), infos)
+
+
+if __name__ == "__main__":
+    main()
