@@ -217,7 +217,7 @@ def main(argv: list[str]) -> int:
         return 0 if argv[:1] in (["-h"], ["--help"]) else 2
     name, args = argv[0], argv[1:]
     try:
-        if sys.version_info < (3, 10):
+        if sys.version_info < (3, 10):  # noqa: UP036 (any python may start this file)
             raise SetupError("Python 3.10 or newer is needed: run dev.py with that.")
         script = bench(args) if name == "bench" else None
         python, host = set_up()
