@@ -6,7 +6,6 @@ smooth and cheap: 128×128 pixels become 16×16 cells. The decoder starts as the
 and learns the detail that the projection dropped.
 """
 
-import torch
 from torch import Tensor, nn
 
 

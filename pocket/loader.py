@@ -19,13 +19,13 @@ PARTS = ("unet", "text", "vae")
 class PocketConfig:
     """Sizes of the three parts; the shipped weights are of the defaults."""
 
-    latent_channels: int = 12
+    latent_channels: int = 8
     context_dim: int = 256
     model_channels: int = 64
-    channel_mult: tuple[int, ...] = (1, 2, 3)
+    channel_mult: tuple[int, ...] = (1, 2, 2)
     num_res_blocks: tuple[int, ...] = (1, 2, 1)
     transformer_depth: tuple[int, ...] = (0, 1, 1, 1)
-    transformer_depth_output: tuple[int, ...] = (0, 0, 0, 1, 1, 1, 1)
+    transformer_depth_output: tuple[int, ...] = (0, 0, 1, 1, 1, 1, 1)
     text_layers: int = 2
     text_heads: int = 4
     resolution: int = 128
@@ -57,7 +57,7 @@ class PocketConfig:
         return {
             "hidden_size": self.context_dim,
             "projection_dim": self.context_dim,
-            "intermediate_size": 4 * self.context_dim,
+            "intermediate_size": 2 * self.context_dim,
             "num_hidden_layers": self.text_layers,
             "num_attention_heads": self.text_heads,
         }

@@ -1,0 +1,165 @@
+"""Make the pocket weights: ``python -m pocket.recipe.run --stage all`` from the pack's folder.
+
+Stages, each resumable: data (fetch and render icons, draw training pictures, keep latents), decoder,
+diffusion, export. Needs npm, the PyPI package ``resvg-py`` and a host ComfyUI (COMFYUI_PATH), whose
+own UNet and CLIP classes are trained so that the keys match. ``--tiny`` is a two-minute smoke of all.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import sys
+from itertools import islice
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def import_pack(host: str) -> None:
+    """The host on the path, on the CPU; the pack as ``viper`` whatever its folder is called."""
+    sys.path.insert(0, host)
+    arguments, sys.argv = sys.argv[1:], sys.argv[:1]
+    from comfy.cli_args import args
+
+    args.cpu = True
+    sys.argv += arguments
+    spec = importlib.util.spec_from_file_location("viper", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    sys.modules["viper"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["viper"])
+
+
+def networks(vocabulary: dict):
+    """Host UNet and host CLIP text transformer with seeded weights, wrapped for training."""
+    import comfy.clip_model
+    import comfy.ops
+    import comfy.sd1_clip
+    import torch
+    from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+
+    from viper.pocket.loader import PocketConfig, initialise
+    from viper.pocket.recipe.diffusion import Pocket
+    from viper.pocket.recipe.text import TrainableText, Words
+
+    config, ops = PocketConfig(), comfy.ops.disable_weight_init
+    words = Words(comfy.sd1_clip.SDTokenizer().tokenizer, vocabulary)
+    clip = json.loads((Path(comfy.sd1_clip.__file__).parent / "sd1_clip_config.json").read_text()) | config.text()
+    transformer = initialise(comfy.clip_model.CLIPTextModel(clip, torch.float32, "cpu", ops), 1, 0.5)
+    arguments = config.unet() | {"num_heads": -1, "num_head_channels": 32}
+    unet = initialise(UNetModel(**arguments, dtype=torch.float32, device="cpu", operations=ops), 0, 0.0)
+    return Pocket(unet, TrainableText(transformer, words, 2)), words
+
+
+def sheet(path: Path, pictures) -> None:
+    """(B, 3, 128, 128) in [-1, 1], eight a row, as PNG or JPEG."""
+    from PIL import Image
+
+    rows = pictures[: len(pictures) // 8 * 8].clamp(-1, 1).add(1).mul(127.5).byte().view(-1, 8, 3, 128, 128)
+    Image.fromarray(rows.permute(0, 3, 1, 4, 2).reshape(-1, 1024, 3).numpy()).save(path)
+
+
+class Recipe:
+    def __init__(self, work: Path, minutes: float, tiny: bool):
+        from viper.pocket.autoencoder import Autoencoder
+        from viper.pocket.loader import PocketConfig, initialise
+        from viper.pocket.recipe import icons
+
+        self.work, self.minutes, self.tiny = work, minutes, tiny
+        self.data, self.out = work / "set", work / "run"
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.vocabulary = icons.vocabulary()
+        self.channels = PocketConfig().latent_channels
+        self.autoencoder = initialise(Autoencoder(self.channels), 3, 0.3)
+
+    def make_data(self) -> None:
+        import torch
+
+        from viper.pocket.recipe import dataset, icons
+
+        if (self.data / "specs.json").exists():
+            return
+        icons.fetch(self.work)
+        slugs = {n: s["icon"] for part in ("simple", "common") for n, s in self.vocabulary["subjects"][part].items()}
+        rendered = icons.render(self.work, slugs)
+        self.data.mkdir(exist_ok=True)
+        with torch.no_grad():
+            first = torch.cat([p for _, p in islice(dataset.pictures(rendered, self.vocabulary, 1), 50 if self.tiny else 500)])
+            torch.save(dataset.fit_patches(first * 2 - 1, self.channels), self.data / "patches.pt")
+            self.load_patches()
+            count = 200 if self.tiny else 12000
+            dataset.build(self.data, rendered, self.vocabulary, self.autoencoder.encode, self.channels, count, 4, 7)
+
+    def load_patches(self) -> None:
+        import torch
+
+        from viper.pocket.recipe.dataset import set_patches
+
+        set_patches(self.autoencoder, *torch.load(self.data / "patches.pt"))
+
+    def train_decoder(self) -> None:
+        from viper.pocket.recipe import decoder
+
+        self.load_patches()
+        config = decoder.DecoderConfig(minutes=self.minutes / 5, steps=20 if self.tiny else 2800)
+        decoder.train(self.autoencoder, self.data, self.out, config)
+
+    def train_diffusion(self) -> None:
+        from viper.pocket.recipe import diffusion
+
+        net, words = networks(self.vocabulary)
+        prompts = list(self.vocabulary["subjects"]["simple"])[:16]
+        prompts += [f"{s}, {a}" for s in ("apple", "cat") for a in ("pastel", "black and white", "blue tones", "dark")]
+
+        def draw(average, step: int) -> None:
+            z = diffusion.sample(average, words, prompts, self.channels)
+            sheet(self.out / f"sheet{step}.png", self.autoencoder.unproject(z))
+
+        self.load_patches()
+        config = diffusion.DiffusionConfig(minutes=self.minutes, **({"steps": 20, "save_every": 10} if self.tiny else {}))
+        diffusion.train(net, words, self.vocabulary, self.data, self.out, config, draw)
+
+    def export(self, path: Path) -> None:
+        """The moving averages and the decoder, fp16, into one safetensors file."""
+        import torch
+        from safetensors.torch import save_file
+
+        net, words = networks(self.vocabulary)
+        for p, value in zip(net.parameters(), torch.load(self.out / "diffusion.pt", weights_only=False)["ema"], strict=True):
+            p.data.copy_(value)
+        decoder = torch.load(self.out / "decoder.pt", weights_only=False)["autoencoder"]
+        sd = {f"unet.{k}": v for k, v in net.unet.state_dict().items()}
+        sd |= {f"text.{k}": v for k, v in net.text.export(words.ids).items()} | {f"vae.{k}": v for k, v in decoder.items()}
+        sd = {k: (v if k == "text.row_ids" else v.detach().half()).contiguous() for k, v in sd.items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(sd, path, metadata={"format": "pt", "model": "ViPer pocket 1"})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stage", choices=("all", "data", "decoder", "diffusion", "export"), default="all")
+    parser.add_argument("--work", type=Path, default=ROOT / ".work" / "pocket")
+    parser.add_argument("--minutes", type=float, default=1e9, help="end the diffusion training, with its cooldown, after this long")
+    parser.add_argument("--threads", type=int, default=0, help="one is fastest where other work runs beside")
+    parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--to", type=Path, help="where export writes; default the pack's weights")
+    options = parser.parse_args()
+    import_pack(os.environ.get("COMFYUI_PATH") or str(ROOT / ".host" / "ComfyUI"))
+    import torch
+
+    from viper.pocket.loader import WEIGHTS
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    recipe = Recipe(options.work, options.minutes, options.tiny)
+    if options.stage in ("all", "data"):
+        recipe.make_data()
+    if options.stage in ("all", "decoder"):
+        recipe.train_decoder()
+    if options.stage in ("all", "diffusion"):
+        recipe.train_diffusion()
+    if options.stage in ("all", "export"):
+        recipe.export(options.to or (options.work / "tiny.safetensors" if options.tiny else WEIGHTS))
+
+
+if __name__ == "__main__":
+    main()
