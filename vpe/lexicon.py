@@ -92,6 +92,9 @@ blue blues red reds green greens yellow yellows pink pinks purple purples brown 
 pastels neons neutrals browns golds silvers teals violets beiges creams ochres
 """)
 FEEL_HEADS = _set("vibe vibes feel feeling feels mood look looks style styles aesthetic atmosphere energy effect")
+# Adjectives in -ly, which are no adverbs.
+LY = _set("painterly curly bubbly wrinkly scribbly woolly wooly crinkly squiggly frilly pearly crumbly ghostly heavenly homely earthly sparkly bristly "
+          "prickly pebbly steely silly jelly cuddly friendly wobbly spindly gangly costly deadly oily holy worldly otherworldly orderly swirly")
 GENERIC = _set("painting paintings drawing drawings photo photos photograph photographs picture pictures image images art artwork illustration illustrations "
                "print prints poster posters render renders rendering design designs frame frames paint photography sky skies horizon pose poses letters type "
                "focus crop angle view lens structure rhythm tears space spaces filter shine text border borders")
@@ -110,6 +113,8 @@ mesmerising captivating irresistible fire yay hooray wow fab impeccable exquisit
 nice lovely good great cool pretty pleasing pleasant attractive appealing charming clever interesting fascinating intriguing satisfying fun neat
 sweet fine solid impressive enjoyable adorable welcome refreshing engaging favorite best better exciting inspiring effective skillful skilful skilled
 convincing rewarding compelling joy pleasure treat win winner gem works superior addictive fitting worthwhile remarkable delight
+tasty sings sing pops dances breathes elevates elevate lifts enhances enhance complements harmonize harmonizes delights enchants pleases charms
+excites inspires soothes invites grounds enriches rewards sparkles-up eloquent ravishing luscious accomplished yummy dope lit rad slick-looking comforts
 tasty memorable unique original creative imaginative inventive happy pleased glad evocative alluring handsome comforting well-done spot-on
 special thoughtful admirable successful
 """), (-0.9, """
@@ -117,7 +122,10 @@ bad boring wrong off ugly odd annoying distracting irritating unpleasant unattra
 tiring exhausting pointless gimmick gimmicky silly-looking dumb stupid unnecessary excessive problem problems issue issues ruined ruin ruins ruining spoil spoils spoiled spoiling
 kills kill worse uninteresting unconvincing unoriginal tired overrated overkill shame pity sickly off-putting offputting jarring eyesore bothersome
 unfortunate clumsy amateurish unskilled sloppy awkward uncomfortable grating lazy basic forgettable pretentious bores bore bugs bug annoys annoy distracts
-distract irritates puzzling confusing confused unpleasantly mess-up fails fail failed failing headache cringe cringey cringy slop trash-y mistake unbearable
+distract irritates puzzling confusing confused unpleasantly mess-up fails fail failed failing headache cringe cringey cringy slop mistake unbearable shout shouts scream screams clash clashes fight fights fighting
+compete competes overpower overpowers overpowering overwhelm overwhelms drown drowns smother smothers swallows cheapen cheapens flattens weaken weakens
+dominates hurts hurt bothers disturbs disturb annoyingly unpleasing undermines undermine detracts detract clutters muddies obscures hides tacked-on pasted-on
+
 """), (-1.2, """
 awful terrible horrible hideous disgusting dreadful atrocious gross vile ghastly repulsive horrid horrendous abysmal revolting insufferable worst yuck ugh
 trash garbage rubbish yikes nauseating sickening nasty
@@ -134,14 +142,14 @@ busy cluttered clutter muddy mushy garish gaudy lurid artificial fake plastic pl
 overwhelming cramped crammed crowded harsh messy mess chaotic noisy blurry oversaturated overexposed blown-out overdone overworked overprocessed over-processed
 washed-out clashing unmatched mismatched dirty grimy dingy depressing dreary oppressive claustrophobic flat stiff static hollow cold contrived cliche cliched
 corporate stock monotonous insipid uninspired unnatural saccharine creepy scary disturbing disjointed pixelated underexposed hectic frantic overedited oversharpened
-overblown murky childish crude derivative formulaic impersonal synthetic cheap fussy stocky gloomy grating sickly unbalanced lopsided empty-looking unfinished
+overblown murky sad plain loud childish crude derivative formulaic impersonal synthetic cheap fussy stocky gloomy grating sickly unbalanced lopsided empty-looking unfinished
 cartoonish amateur-looking dated robotic clinical garishly over-sharpened over-edited overproduced lackluster soapy greasy waxy rubbery
 """)
 # Of those, what many people seek on purpose: the tone of the whole comment decides before the word does.
 AMBIVALENT = _set("""
 gloomy creepy scary disturbing chaotic messy mess harsh dirty grimy crude childish cartoonish pixelated flat unfinished cold dreary depressing dark
 oppressive claustrophobic noisy blurry hollow kitsch kitschy cheesy busy crowded saccharine dated robotic clinical synthetic static oversaturated
-murky muddy disjointed frantic hectic greasy waxy
+murky muddy disjointed frantic hectic greasy waxy sad plain loud pointy
 """)
 # Adjectives that look like features after "is" or "so" but are not.
 NO_FEATURE = _set("""
@@ -161,8 +169,21 @@ art-wise style-wise tempted inclined supposed intended red-eyed attached allowed
 # clause when nothing does; GREAT/GOOD/BAD/AWFUL judge the clause; PLUS and MINUS fix the next feature.
 IDIOMS = [(pattern.strip(), marker.strip()) for pattern, _, marker in (line.rpartition("=>") for line in r"""
 not only=>
+(?:was )?(?:ready|prepared|expecting|expected|about|determined|going|thought i would|thought i was going)(?: to)? (?:hate|dislike|loathe|not like)=> GREAT
+(?:want|wanted|tried|try|trying|would have liked|expected|was ready|was hoping) to (?:like|love|enjoy)=> BAD
+(?:think|thought) i (?:would|was going to) (?:like|love)=> BAD
+where (?:is|are|did)(?= (?:the|all|my|any))=> PLUS
+(?:far|nowhere near|a long way) from(?: (?:being|feeling|looking))?=> MINUS
+anything but=> MINUS
+(?:is|are) (?:just |so |definitely |really )?not it(?=\s*(?:[.,!?;]|$))=> AWFUL
+(?:unconvinced|unimpressed|unmoved|put off|annoyed|bored|disappointed|repelled|distracted|bothered|irritated|turned off|disturbed|overwhelmed) (?:by|with)=> HATE
+(?:impressed|charmed|moved|delighted|enchanted|seduced|soothed|fascinated|intrigued|won over|hypnotized|touched|inspired|captured|thrilled|amazed|comforted) (?:by|with)=> LOVE
+(?:would )?(?:really )?(?:benefit|profit|gain) from=> LIKE
+(?:look|looks|looked|feel|feels|felt|read|reads|seem|seems|come across|comes across|comes off)(?: \w+)? (?:like|as)(?: it came from| something from| something out of)? (?:an? |some |the )?(?:\w+ )?(?:ad|advert|advertisement|commercial|screensaver|toy|pancake|joke|hospital|powerpoint|brochure|template|mistake|accident|scam|trash|garbage|mess|mud|vomit|soup|computer|chore|afterthought|toothpaste ad|car commercial|bank|dentist(?:'s)? office|waiting room)\b=> BAD
+ends? up (?:like|as|looking|feeling|being)=> BAD
 (?:rarely|seldom|never) (?:see|sees|seen|saw|do i see|does one see) (?:such|so)=> LOVE
-why (?:is|are) (?:it|this|that|they|everything|every) (?:always|so)=> BAD
+why (?:is|are) (?:it|this|that|they|everything|every \w+|the \w+|all of it) (?:always |all )?so=> BAD so
+why (?:is|are) (?:it|this|that|they|everything|every) always=> BAD
 (?:what|who) is not to love=> GREAT
 what is there not to (?:love|like)=> GREAT
 (?:there is )?nothing (?:wrong|bad) (?:with|about)=> LIKE
@@ -246,8 +267,8 @@ not for me=> AWFUL
 (?:is|are|was|feels|feel|looks|look) missing=> GOOD
 (?:is|are|feel|feels|seem|seems)? ?(?:lacking|missing|lacks|lack|misses)(?! in)(?: (?:any|some|all|a bit of|the))?=> PLUS
 (?:short on|starved of|begging for|crying out for|screams for|calls for|deserves|cries out for)=> PLUS
-(?:not|never) (?:nearly |quite |really )?enough=> PLUS
-(?:too|way too|far too) (?:much|many)(?: of)?(?! (?:like|of this))=> MINUS
+(?:not|never) (?:nearly |quite |really )?enough(?: of)?=> PLUS
+(?:way |far )*(?:too|overly) (?:much|many)(?: of)?(?! (?:like|of this))=> TOOMUCH
 (?:would|could|should) (?:be|have been|look|feel|work) (?:so |way |even |much |far |a lot |a bit |slightly |little )*(?:better|nicer|stronger|improved|perfect)(?: with| if it (?:had|was|were))(?: (?:less|fewer))=> MINUS
 (?:would|could|should) (?:be|have been|look|feel|work) (?:so |way |even |much |far |a lot |a bit |slightly |little )*(?:better|nicer|stronger|improved|perfect|great|awesome)(?: with| if it (?:had|was|were))=> LIKE
 (?:would|could|should) (?:be|have been|look|feel|work) (?:so |way |even |much |far |a lot |a bit |slightly |little )*(?:better|nicer|stronger|improved|perfect|great|awesome)(?: without| if (?:it|they|there) (?:was not|were not|did not have))=> MINUS

@@ -38,7 +38,7 @@ def chunk(clause: list[Token]) -> list[Phrase]:
         kind, text = clause[i].kind, clause[i].text
         if kind == "C":
             copula = i
-        elif text in ("how", "so", "TOO", "MILD"):
+        elif text in ("how", "so", "TOO", "MILD", "super", "very", "really"):
             how = i
         elif kind in ("P", "J") and text != "there":
             copula = -9
@@ -51,6 +51,10 @@ def chunk(clause: list[Token]) -> list[Phrase]:
             end += 1
         for start, stop in _split(clause, i, end):
             made, bare = _make(clause, start, stop, predicate=copula > -9, asked=how >= start - 2)
+            amount = _amount(clause, start) if bare else ""
+            if amount and bare in lx.HEADS:
+                phrases.append(Phrase(f"{amount} {bare}", stop - 1, start))
+                continue
             if bare:
                 if how > -9 and phrases and phrases[-1].at > how and phrases[-1].predicate is False and _composes(bare) \
                         and all(t.kind in "DSC" for t in clause[phrases[-1].at + 1:start]) and clause[how].text == "how":
@@ -59,6 +63,10 @@ def chunk(clause: list[Token]) -> list[Phrase]:
                 elif copula == -9:
                     subject = [*subject, bare] if subject and clause[start - 1].kind == "&" else [bare]
                 continue
+            if not made and start >= 2 and clause[start - 1].text == "of" and clause[start - 2].kind == "H" and stop == start + 1 \
+                    and clause[start].text not in lx.NO_FEATURE:
+                made = Phrase(f"{text} {clause[start - 2].text}", start, start)  # "tones of caramel"
+                subject = []
             if not made:
                 continue
             mood = clause[start]
@@ -78,6 +86,16 @@ def chunk(clause: list[Token]) -> list[Phrase]:
             phrases.append(made)
         i = end
     return phrases
+
+
+def _amount(clause: list[Token], start: int) -> str:
+    """ "too many colors", "more texture": with an amount even a bare head says something."""
+    before = [t.text for t in clause[max(0, start - 2):start]]
+    head = clause[start].text
+    much = "too many" if head.endswith("s") and not head.endswith("ss") else "too much"
+    if "TOOMUCH" in before or "LESS" in before:
+        return much
+    return "more" if ("MORE" in before or "PLUS" in before) and "than" not in before else ""
 
 
 def _split(clause: list[Token], start: int, end: int) -> list[tuple[int, int]]:
@@ -131,7 +149,7 @@ def _make(clause: list[Token], start: int, stop: int, predicate: bool, asked: bo
         return None, ""
     if clause[stop - 1:stop] and clause[min(len(clause) - 1, stop - 1)].text in lx.FEEL_HEADS:
         return Phrase(" ".join(words[-3:]), place, first), ""
-    if len(run) == 1 and (asked or predicate) and _ADJECTIVE.match(last) and last not in lx.NO_FEATURE and not last.endswith("ing"):
+    if len(run) == 1 and (asked or predicate) and (_ADJECTIVE.match(last) or "TOO" in (clause[start - 1].text, clause[start - 2].text)) and last not in lx.NO_FEATURE and not last.endswith("ing"):
         feeling = any(t.text in lx.FEELS for t in clause[:start])
         return Phrase(last, place, first, sure=asked or feeling), ""
     if len(run) > 1 and len(run) <= 3 and _ADJECTIVE.match(run[0].text) and run[0].text not in lx.NO_FEATURE:
@@ -149,7 +167,7 @@ def _own(text: str) -> float:
 
 def _skipped_first(word: str) -> bool:
     """Verbs and adverbs that our lists do not know: "emphasizes depth", "cleverly layered"."""
-    return word in lx.NO_FEATURE or word.endswith("ly") or (word.endswith("s") and not word.endswith(("ss", "us", "ous")) and "-" not in word)
+    return word in lx.NO_FEATURE or (word.endswith("ly") and word not in lx.LY) or (word.endswith("s") and not word.endswith(("ss", "us", "ous")) and "-" not in word)
 
 
 def _composes(head: str) -> bool:

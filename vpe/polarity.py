@@ -160,13 +160,14 @@ def _operators(clause: Clause) -> None:
     words = clause.tokens
     for phrase in clause.phrases:
         before = [t for t in words[max(0, phrase.start - 4):phrase.start]]
-        names = []
+        names = set()
         for token in reversed(before):
             if token.kind in "AHWEVCP" and token.text not in ("of",) and not (token.kind == "C" and "N" in [t.kind for t in before]):
                 break
-            names.append("N" if token.kind == "N" else token.text)
-        if "TOO" in names or "MINUS" in names or "LESS" in names or "WITHOUT" in names:
+            names.add("N" if token.kind == "N" else token.text)
+        if not names.isdisjoint({"TOO", "TOOMUCH", "MINUS", "LESS", "WITHOUT"}):
             phrase.local = -1.0
+            phrase.wanted = "MINUS" in names  # named only to say what the rest is not
         elif "PLUS" in names or "MORE" in names:
             phrase.local = 1.0 if "N" not in names else -1.0
             phrase.wanted = "PLUS" in names
@@ -181,8 +182,8 @@ def _operators(clause: Clause) -> None:
     _spread(clause)
     for phrase in clause.phrases:
         if phrase.local < 0 or (phrase.own and phrase.predicate):
-            clause.hints.append((phrase.at, phrase.local or phrase.own))
-    minus = [i for i, t in enumerate(words) if t.text in ("TOO", "MINUS") and t.kind == "O"]
+            clause.hints.append((phrase.at, (phrase.local or phrase.own) * (-1 if phrase.wanted else 1)))
+    minus = [i for i, t in enumerate(words) if t.text in ("TOO", "TOOMUCH") and t.kind == "O"]
     if minus and not any(p.start > minus[-1] for p in clause.phrases):
         clause.values.append((minus[0], -0.9))
 
