@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from viper.vpe.comments import Comment, Comments, CommentsError, ImageRef
 
 words = st.text(st.characters(blacklist_categories=("Cs",)), max_size=60)

@@ -6,6 +6,7 @@ import zlib
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
 from viper.vpe import sharing
 from viper.vpe.preferences import (
     Feature,

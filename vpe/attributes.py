@@ -27,7 +27,8 @@ class Attribute:
 def attributes() -> tuple[Attribute, ...]:
     """All attributes in the order of their categories."""
     data = json.loads((Path(__file__).parent / "attributes.json").read_text(encoding="utf-8"))
-    return tuple(Attribute(name, category, tuple(synonyms)) for category, entries in data["categories"].items() for name, *synonyms in entries)
+    return tuple(Attribute(name, category, tuple(synonyms))
+                 for category, entries in data["categories"].items() for name, *synonyms in entries)
 
 
 @cache

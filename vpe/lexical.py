@@ -49,7 +49,7 @@ def understand(comment: Comment) -> list[tuple[str, float, str]]:
     from .words import sentences
 
     read_all = [read(s) for s in sentences(comment.text)]
-    stances = [s.stance for s in read_all if s.stance]
+    stances = [s.tone for s in read_all if s.tone]
     overall = stances[0] if stances and all(s * stances[0] > 0 for s in stances) else 0.0
     prior = {"like": 0.9, "dislike": -0.9}.get(comment.verdict or "", 0.0)
     for here, after in zip(read_all, read_all[1:], strict=False):

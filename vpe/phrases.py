@@ -76,6 +76,9 @@ def chunk(clause: list[Token]) -> list[Phrase]:
             adjective = clause[stop - 1].kind != "H" and not _noun(clause[stop - 1].text)
             if copula > -9 and start > copula and adjective:
                 made.predicate = True
+                if phrases and _composes(phrases[-1].text) and phrases[-1].at < copula and all(
+                        t.kind in "CSNOER" for t in clause[phrases[-1].at + 1:start]) and " " not in made.text:
+                    subject = [phrases.pop().text]  # "the shadows are soft": soft shadows, not shadows and soft
                 composed = [s for s in subject if _composes(s)]
                 if composed and len(made.text.split()) <= 2 and made.text.split()[-1] not in lx.HEADS:
                     for head in composed:
@@ -103,6 +106,8 @@ def _split(clause: list[Token], start: int, end: int) -> list[tuple[int, int]]:
     cuts = [start]
     for i in range(start, end - 1):
         words = clause[i].text.split()
+        if clause[i].kind == clause[i + 1].kind == "A" and words[-1].endswith("ism") and _own(clause[i + 1].text):
+            cuts.append(i + 1)  # "I find minimalism | cold"
         if clause[i].kind == "A" and len(words) > 1 and words[-1] in lx.HEADS and clause[i + 1].kind in "AW" \
                 and (end - i > 2 or " " in clause[i + 1].text):
             cuts.append(i + 1)
@@ -133,8 +138,8 @@ def _make(clause: list[Token], start: int, stop: int, predicate: bool, asked: bo
             return None, run[0].text
         return Phrase(text, place, first, own=own), ""
     if "H" in kinds:
-        if len(run) == 1:
-            return None, run[0].text
+        if len(run) == 1 or all(t.text in lx.PLAIN for t in run):
+            return None, run[-1].text
         if "W" in kinds and all(t.text in lx.NO_FEATURE for t in run if t.kind == "W"):
             return None, run[-1].text
         if all(t.text in lx.GENERIC or t.text in lx.FEEL_HEADS for t in run if t.kind == "H") and not _ADJECTIVE.match(run[0].text) \
@@ -149,10 +154,15 @@ def _make(clause: list[Token], start: int, stop: int, predicate: bool, asked: bo
         return None, ""
     if clause[stop - 1:stop] and clause[min(len(clause) - 1, stop - 1)].text in lx.FEEL_HEADS:
         return Phrase(" ".join(words[-3:]), place, first), ""
-    if len(run) == 1 and (asked or predicate) and (_ADJECTIVE.match(last) or "TOO" in (clause[start - 1].text, clause[start - 2].text)) and last not in lx.NO_FEATURE and not last.endswith("ing"):
+    excess = start > 0 and clause[start - 1].text == "TOO"
+    if len(run) == 1 and (asked or predicate) and (excess or _ADJECTIVE.match(last)) and last not in lx.NO_FEATURE \
+            and not last.endswith("ing"):
         feeling = any(t.text in lx.FEELS for t in clause[:start])
         return Phrase(last, place, first, sure=asked or feeling), ""
     if len(run) > 1 and len(run) <= 3 and _ADJECTIVE.match(run[0].text) and run[0].text not in lx.NO_FEATURE:
+        return Phrase(" ".join(words), place, first, sure=False), ""
+    if len(words) <= 2 and not predicate and last not in lx.NO_FEATURE and len(last) > 3 and _object(clause, first) \
+            and not (stop < len(clause) and clause[stop].text in ("of", "at", "to", "for")):
         return Phrase(" ".join(words), place, first, sure=False), ""
     if "-" in last:
         return Phrase(last, place, first, sure="-" in last and (predicate or asked)), ""
@@ -160,14 +170,27 @@ def _make(clause: list[Token], start: int, stop: int, predicate: bool, asked: bo
 
 
 def _own(text: str) -> float:
+    if text.startswith("over") and " " not in text and not text.startswith(("overl", "overh", "overc")):
+        return -0.8
     if text in lx.BAD_FEATURES:
         return -0.5 if text in lx.AMBIVALENT else -0.8
     return 0.8 if text in lx.GOOD_FEATURES else 0.0
 
 
+def _object(clause: list[Token], start: int) -> bool:
+    """True for what is loved or hated by name: "I hate bevels"."""
+    for token in reversed(clause[max(0, start - 3):start]):
+        if token.kind == "V":
+            return abs(token.value) >= 1
+        if token.kind not in "DS" or token.text in ("to", "in", "on", "with", "at", "from"):
+            return False
+    return False
+
+
 def _skipped_first(word: str) -> bool:
     """Verbs and adverbs that our lists do not know: "emphasizes depth", "cleverly layered"."""
-    return word in lx.NO_FEATURE or (word.endswith("ly") and word not in lx.LY) or (word.endswith("s") and not word.endswith(("ss", "us", "ous")) and "-" not in word)
+    return word in lx.NO_FEATURE or (word.endswith("ly") and word not in lx.LY) or (
+        word.endswith("s") and not word.endswith(("ss", "us", "ous")) and "-" not in word)
 
 
 def _composes(head: str) -> bool:

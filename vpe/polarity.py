@@ -48,6 +48,12 @@ class Sentence:
             return 0.0
         return stances[-1] if all(s * stances[0] > 0 for s in stances) else 0.0
 
+    @property
+    def tone(self) -> float:
+        """The opinion, or else what wishes and excesses imply: "Not enough texture" is blame."""
+        implied = [-p.local if p.wanted else p.local for p, _ in self.found if p.local]
+        return self.stance or (implied[0] if implied and all(v * implied[0] > 0 for v in implied) else 0.0)
+
 
 def read(sentence: str) -> Sentence:
     """Resolve one sentence as far as it can be from itself."""
@@ -88,6 +94,9 @@ def split(words: list[Token]) -> list[Clause]:
         current = []
 
     for i, token in enumerate(words):
+        opened = 0 < len(current) <= 4 and any(t.kind in "VE" for t in current) and not any(t.kind in "AH" for t in current)
+        if token.text == ":" and opened:
+            continue  # "Loved: paper grain, hatching"
         if token.kind in ",;":
             close(pending or "soft")
             pending = ""
@@ -182,7 +191,8 @@ def _operators(clause: Clause) -> None:
     _spread(clause)
     for phrase in clause.phrases:
         if phrase.local < 0 or (phrase.own and phrase.predicate):
-            clause.hints.append((phrase.at, (phrase.local or phrase.own) * (-1 if phrase.wanted else 1)))
+            hint = phrase.local or phrase.own
+            clause.hints.append((phrase.at, -hint if phrase.wanted else hint))
     minus = [i for i, t in enumerate(words) if t.text in ("TOO", "TOOMUCH") and t.kind == "O"]
     if minus and not any(p.start > minus[-1] for p in clause.phrases):
         clause.values.append((minus[0], -0.9))
@@ -192,7 +202,7 @@ def _spread(clause: Clause) -> None:
     """ "too thick and dirty", "less clutter and noise": an operator reaches over a bare "and"."""
     for one, two in zip(clause.phrases, clause.phrases[1:], strict=False):
         between = clause.tokens[one.at + 1:two.start]
-        if one.local and not two.local and len(between) == 1 and between[0].kind == "&":
+        if one.local and not two.local and not clause.tokens[two.start].value and len(between) == 1 and between[0].kind == "&":
             two.local = one.local
             two.own = two.own or one.own
 
@@ -235,9 +245,11 @@ def _explicit(phrase: Phrase, clause: Clause) -> float | None:
 
 def _inherit(clauses: list[Clause]) -> None:
     """Open phrases take the polarity of the neighbouring clause, turned round after a contrast."""
+    running = 0.0
     for i, clause in enumerate(clauses):  # backward over what was said before
+        running = (_tone(clauses[i - 1]) or running) if i else 0.0
         if i and any(v is None for _, v in clause.found):
-            tone = _tone(clauses[i - 1])
+            tone = running
             if tone:
                 tone = -tone if clause.link == "contrast" else tone
                 clause.found = [(p, v if v is not None else tone) for p, v in clause.found]

@@ -5,20 +5,31 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from . import lexicon as lx
 from .attributes import wordings
 from .preferences import normalise
 
 # Wordings that are art attributes in a phrase and everyday words alone.
-_WEAK = frozenset("type text render renders rendered print prints poster posters hope free powerful western camp tags wash cream sand sweet "
-                  "photograph photographs worn tan fall memory motion relief magic wax filled vast raised stones classic "
-                  "rich shapes circles layers forms reduced moss stretched columns folds border borders broken tense dream night nights pattern patterns patterned".split())
+_WEAK = frozenset("""
+type text render renders rendered print prints poster posters hope free powerful western camp tags wash cream sand sweet photograph
+photographs worn tan fall memory motion relief magic wax filled vast raised stones classic rich shapes circles layers forms reduced moss
+stretched columns folds border borders broken tense dream night nights pattern patterns patterned
+""".split())
+_LIKERS = frozenset("i we you really do not also would always still to they people did quite actually just absolutely especially "
+                    "particularly and but totally".split())
 _STRESS = {"LOVE": ("V", 1.3), "LIKE": ("V", 1.0), "HATE": ("V", -1.3), "DISLIKE": ("V", -1.0), "WISH": ("V", 1.0), "WISHNOT": ("V", -1.0),
            "GREAT": ("E", 1.2), "GOOD": ("E", 0.9), "BAD": ("E", -0.9), "AWFUL": ("E", -1.2)}
-_GOOD_MARKS = "\u2764\U0001F495\U0001F496\U0001F497\U0001F499\U0001F49C\U0001F49B\U0001F9E1\U0001F5A4\U0001F90D\U0001F60D\U0001F970\U0001F929" \
-              "\U0001F60A\U0001F642\U0001F600\U0001F601\U0001F44D\U0001F44C\U0001F525\U0001F4AF\U0001F64C\u2728\U0001F44F\U0001F60E"
-_BAD_MARKS = "\U0001F44E\U0001F922\U0001F92E\U0001F612\U0001F644\U0001F611\U0001F615\U0001F641\u2639\U0001F61E\U0001F62C\U0001F971\U0001F4A4"
+_A = r"((?:(?!\b(?:but|i|am|is|are|though)\b)[^.,;!?]){2,60}?)"  # the better of two things, within one statement
+_PREFER = [rf"\b(?:prefer|preferred) {_A} (?:over|to|rather than|instead of|than|more than) (?!see\b|have\b|be\b)(\w)",
+           rf"\b(?:like|love|choose|take|pick|enjoy|give me|gimme) {_A} (?:over|rather than|instead of|more than|better than) (\w)",
+           rf"^{_A} over ([^.,;!?]{{2,40}}) (?=(?:any ?day|every time|any ?time|always)\b)"]
+_BLAME = re.compile(r"\b(?:hate|dislike|awful|terrible|ugly|boring|nothing|horrible|bad|not (?:really )?(?:like|love|care))\b")
+_GOOD_MARKS = ("\u2764\U0001F495\U0001F496\U0001F497\U0001F499\U0001F49C\U0001F49B\U0001F9E1\U0001F5A4\U0001F90D\U0001F60D\U0001F970"
+               "\U0001F929\U0001F60A\U0001F642\U0001F600\U0001F601\U0001F44D\U0001F44C\U0001F525\U0001F4AF\U0001F64C\u2728\U0001F44F\U0001F60E")
+_BAD_MARKS = ("\U0001F44E\U0001F922\U0001F92E\U0001F612\U0001F644\U0001F611\U0001F615\U0001F641\u2639\U0001F61E\U0001F62C\U0001F971"
+              "\U0001F4A4")
 
 
 @dataclass
@@ -40,8 +51,15 @@ def sentences(text: str) -> list[str]:
 
 @cache
 def _table() -> tuple[list, list, re.Pattern]:
-    idioms = [(re.compile(rf"(?<![\w-])(?:{p})(?![\w'-])"), m) for p, m in lx.IDIOMS]
-    sarcasm = [re.compile(p) for p in lx.SARCASM]
+    idioms, sarcasm = [], []
+    for line in (Path(__file__).parent / "idioms.txt").read_text(encoding="utf-8").splitlines():
+        pattern, arrow, marker = line.rpartition("=>")
+        if not line.startswith("#") and arrow:
+            pattern, marker = pattern.strip(), marker.strip()
+            if marker == "SARCASM":
+                sarcasm.append(re.compile(pattern))
+            else:
+                idioms.append((re.compile(rf"(?<![\w-])(?:{pattern})(?![\w'-])"), marker))
     return idioms, sarcasm, re.compile(r"[A-Z]{3,}|[a-z0-9\u00c0-\u024f]+(?:['-][a-z0-9\u00c0-\u024f]+)*|[,;:]")
 
 
@@ -127,11 +145,14 @@ def mark(text: str) -> tuple[str, bool]:
     """Idioms replaced by upper-case markers, and whether the sentence is sarcastic."""
     idioms, sarcasm, _ = _table()
     sarcastic = any(p.search(text) for p in sarcasm)
-    text = re.sub(r"\b(?:prefer|preferred) ((?:[^.,;!?]){2,60}?) (?:over|to|rather than|instead of|than|more than) ", r" LOVE \1 MINUS ", text)
-    text = re.sub(r"\b(?:like|love|choose|take|pick|enjoy) ((?:[^.,;!?]){2,60}?) (?:over|rather than|instead of|more than|better than) ", r" LOVE \1 MINUS ", text)
+    for pattern in _PREFER:
+        text = re.sub(pattern, r" LOVE \1 MINUS \2", text)
     text = re.sub(r"\bwish(?:es|ed|ing)?\b([^.;!?]{0,60}?)\b(?:not|never|without)\b", r" WISHNOT \1 ", text)
     text = re.sub(r"\bwish(?:es|ed|ing)?\b", " WISH ", text)
     for pattern, marker in idioms:
+        if marker == "EXCEPT":  # what is excepted from blame is praised
+            text = pattern.sub(lambda m: " PLUS " if _BLAME.search(m.string[:m.start()] + m.string[m.end() + 25:]) else " MINUS ", text)
+            continue
         if marker == "KEEN":
             text = pattern.sub(lambda m: " HATE " if re.search(r"\b(?:not|never)\b", m.group()) else " LOVE ", text)
         else:
@@ -167,6 +188,8 @@ def attribute(phrase: str) -> bool:
     key = normalise(phrase)
     if key in wordings():
         return True
+    if key.endswith("ness") and (key[:-4] in wordings() or key[:-5] + "y" in wordings()):
+        return True
     return len(key) > 4 and ((key.endswith("s") and key[:-1] in wordings()) or (key + "s" in wordings() and " " in key))
 
 
@@ -174,8 +197,7 @@ def _single(word: str, before: list[Token], following: str) -> Token:
     previous = before[-1].text if before else ""
     starts = not before or before[-1].kind in ",;"
     if word == "like":
-        subject = starts or previous in {"i", "we", "you", "really", "do", "not", "also", "would", "always", "still", "to", "they", "people", "did",
-                                         "quite", "actually", "just", "absolutely", "especially", "particularly", "and", "but", "totally"}
+        subject = starts or previous in _LIKERS
         return Token(word, "V", 1.0) if subject and not (starts and before) else Token(word, "S")
     if word in ("too", "overly", "excessively"):
         return Token("TOO", "O") if following and following[0].isalnum() else Token(word, "S")
@@ -183,7 +205,7 @@ def _single(word: str, before: list[Token], following: str) -> Token:
         return Token({"fewer": "LESS"}.get(word, word.upper()), "O")
     if word == "pretty":
         return Token(word, "S") if following and following[0].isalnum() and following not in lx.STOP and following not in lx.CONTRAST \
-            and following not in ("enough",) and (previous in lx.COPULAS or starts is False and previous not in ("the", "a", "so", "very")) \
+            and following != "enough" and (previous in lx.COPULAS or not starts and previous not in ("the", "a", "so", "very")) \
             else Token(word, "E", 0.9)
     if word == "cool":
         return Token(word, "A") if following in lx.HEADS or attribute(following) else Token(word, "E", 0.9)
@@ -210,6 +232,8 @@ def _single(word: str, before: list[Token], following: str) -> Token:
         return Token(word, "H")
     if word in lx.STOP or word in lx.ADVERBS:
         return Token(word, "S")
+    if word.startswith("over") and len(word) > 7 and known(word[4:]) and word not in ("overlapping", "overlaps"):
+        return Token(word, "A")
     base = comparative(word)
     if base:
         return Token(base, "A", 1.0)
