@@ -1,4 +1,4 @@
-"""One door for development: ``python dev.py {demo,test,serve,lint,bench NAME} [args]``.
+"""One door for development: ``python dev.py {demo,test,serve,lint,bench NAME,workflows} [args]``.
 
 Standard library only. Every command first sets itself up: a virtual environment and a host ComfyUI,
 both inside this folder. What is already there is reused; a stamp next to each tells what it was made of,
@@ -211,7 +211,7 @@ def bench(args: list[str]) -> list:
 
 def main(argv: list[str]) -> int:
     sys.stdout.reconfigure(errors="replace")  # consoles with an old code page
-    commands = ("demo", "test", "serve", "lint", "bench")
+    commands = ("demo", "test", "serve", "lint", "bench", "workflows")
     if not argv or argv[0] not in commands:
         print(f"{__doc__}\nusage: python dev.py {{{','.join(commands)}}} [arguments passed on]")
         return 0 if argv[:1] in (["-h"], ["--help"]) else 2
@@ -233,6 +233,7 @@ def main(argv: list[str]) -> int:
         "test": lambda: [tool(python, "pytest"), *args],
         "lint": lambda: [tool(python, "ruff"), "check", *(args or ["."])],
         "bench": lambda: [python, *script],
+        "workflows": lambda: [python, ROOT / "devtools/workflows.py", *args],
     }[name]()
     env = dict(os.environ, COMFYUI_PATH=str(host))
     if host != WORK / "ComfyUI":  # compiled files would be written into somebody's ComfyUI

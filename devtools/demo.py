@@ -1,6 +1,6 @@
-"""``python dev.py demo``: comments in, pictures out. Starts the host and sends it one graph a picture, as a user's script would.
+"""``python dev.py demo``: comments in, pictures out. Starts the host and sends it the strength sweep, as a user's script would.
 
-Rows are prompts, columns are strengths β of the same preferences; β = 0 is the plain picture.
+Rows are prompts, one run of the graph each; columns are strengths β of the same preferences, and β = 0 is the plain picture.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from process import ROOT, Host, temporary_base
 
 WORKFLOW = ROOT / "workflows" / "api" / "strength_sweep.json"
 PROMPTS = ["a red apple", "a house", "a tree"]
-BETAS = [0.0, 0.3, 0.6, 0.9]
 CELL, MARGIN = 192, 24
 
 
@@ -29,29 +28,33 @@ def find(graph: dict, title: str) -> tuple[str, dict]:
     return next((node, spec["inputs"]) for node, spec in graph.items() if spec["_meta"]["title"] == title)
 
 
-def patched(graph: dict, prompt: str, beta: float) -> dict:
+def patched(graph: dict, prompt: str) -> dict:
     graph = copy.deepcopy(graph)
     find(graph, "Prompt")[1]["text"] = prompt
-    find(graph, "Preference Conditioning")[1]["beta"] = beta
-    find(graph, "Save Image")[1]["filename_prefix"] = f"viper/{prompt.replace(' ', '_')}_beta_{beta:.1f}"
+    find(graph, "Save Image")[1]["filename_prefix"] = f"viper/{prompt.replace(' ', '_')}"
     return graph
 
 
-def contact_sheet(cells: dict[tuple[str, float], Image.Image], captions: list[str]) -> Image.Image:
+def strengths(graph: dict) -> list[float]:
+    """β of the graph's columns, in the order of its pictures."""
+    return [spec["inputs"]["beta"] for spec in graph.values() if spec["class_type"] == "ViPerPreferenceConditioning"]
+
+
+def contact_sheet(rows: dict[str, list[Image.Image]], betas: list[float], captions: list[str]) -> Image.Image:
     font = ImageFont.load_default(14)
     top, left = (len(captions) + 1) * MARGIN, 110
-    sheet = Image.new("RGB", (left + len(BETAS) * (CELL + 4), top + len(PROMPTS) * (CELL + 4)), "white")
+    sheet = Image.new("RGB", (left + len(betas) * (CELL + 4), top + len(rows) * (CELL + 4)), "white")
     draw = ImageDraw.Draw(sheet)
     for line, caption in enumerate(captions):
         while draw.textlength(caption, font) > sheet.width - 12:
             caption = caption.rstrip("…").rpartition(" ")[0] + "…"
         draw.text((6, 4 + line * MARGIN), caption, "black", font)
-    for column, beta in enumerate(BETAS):
+    for column, beta in enumerate(betas):
         draw.text((left + column * (CELL + 4) + 4, top - MARGIN + 4), f"beta = {beta:.1f}", "black", font)
-    for row, prompt in enumerate(PROMPTS):
+    for row, (prompt, pictures) in enumerate(rows.items()):
         draw.text((6, top + row * (CELL + 4) + CELL // 2), prompt, "black", font)
-        for column, beta in enumerate(BETAS):
-            picture = cells[prompt, beta].convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
+        for column, picture in enumerate(pictures):
+            picture = picture.convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
             sheet.paste(picture, (left + column * (CELL + 4), top + row * (CELL + 4)))
     return sheet
 
@@ -67,25 +70,23 @@ def progress(label: str):
 
 
 def sweep(client: Client, graph: dict, output: Path) -> None:
-    cells, said, entry = {}, None, None
-    number, total = 0, len(PROMPTS) * len(BETAS)
-    for prompt in PROMPTS:
-        for beta in BETAS:
-            number += 1
-            label, start = f"{number}/{total} {prompt}, β = {beta:.1f}", time.monotonic()
-            entry = client.run(patched(graph, prompt, beta), on_event=progress(label))
-            said = said or client.texts(entry)
-            picture = cells[prompt, beta] = client.images(entry)[0]
-            picture.save(output / picture.info["filename"])
-            end = "\r" if sys.stdout.isatty() else ""
-            print(f"{end}[demo] {label}: {time.monotonic() - start:.1f} s        ", flush=True)
+    rows, said, betas = {}, {}, strengths(graph)
+    for number, prompt in enumerate(PROMPTS, 1):
+        label, start = f"{number}/{len(PROMPTS)} {prompt}, β = {', '.join(map(str, betas))}", time.monotonic()
+        entry = client.run(patched(graph, prompt), on_event=progress(label))
+        said = said or client.texts(entry)  # the comments are read once, the host remembers
+        rows[prompt] = client.images(entry)
+        for beta, picture in zip(betas, rows[prompt], strict=True):
+            picture.save(output / f"{prompt.replace(' ', '_')}_beta_{beta:.1f}.png")
+        end = "\r" if sys.stdout.isatty() else ""
+        print(f"{end}[demo] {label}: {time.monotonic() - start:.1f} s        ", flush=True)
     comments = find(graph, "Comment on Images")[1]["comments"]
     liked, disliked = ("".join(said.get(find(graph, title)[0], [])) for title in ("Liked", "Disliked"))
     print("[demo] the comments:", *comments.splitlines(), sep="\n         ")
     print(f"[demo] what they say:\n         likes     {liked}\n         dislikes  {disliked}")
     sheet = output / "sheet.png"
-    contact_sheet(cells, [f"likes {liked}", f"dislikes {disliked}"]).save(sheet)
-    print(f"[demo] {total} pictures and the sheet of all: {sheet}")
+    contact_sheet(rows, betas, [f"likes {liked}", f"dislikes {disliked}"]).save(sheet)
+    print(f"[demo] {sum(map(len, rows.values()))} pictures and the sheet of all: {sheet}")
 
 
 def main() -> int:
