@@ -56,7 +56,7 @@ def understand(comment: Comment) -> list[tuple[str, float, str]]:
         if after.sarcastic and not after.found:  # "Another lens flare. How original."
             for clause in here.clauses:
                 clause.found = [(p, -1.0) for p, _ in clause.found]
-    result = []
+    result: list[tuple[str, float, str, bool]] = []
     for i, sentence in enumerate(read_all):
         before = read_all[i - 1].stance if i and not read_all[i - 1].found else 0.0
         after = read_all[i + 1].stance if i + 1 < len(read_all) and not read_all[i + 1].found else 0.0
@@ -69,5 +69,7 @@ def understand(comment: Comment) -> list[tuple[str, float, str]]:
                 value = near or prior or overall
             value = value if value is not None else near or prior or overall or 0.8
             if phrase.sure or explicit or near or prior:
-                result.append((phrase.text, round(value, 2), sentence.text))
-    return result
+                result.append((phrase.text, round(value, 2), sentence.text, explicit))
+    said = {(normalise(text), value > 0) for text, value, _, explicit in result if explicit}
+    return [(text, value, source) for text, value, source, explicit in result
+            if explicit or (normalise(text), value < 0) not in said]  # "Rather kitsch, but I love kitsch"

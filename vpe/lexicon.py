@@ -13,7 +13,7 @@ def _valued(groups: dict[float, str]) -> dict[str, float]:
 
 # Chat spelling and frequent slips → plain words. Applied to whole words.
 SPELLING = dict(pair.split("=") for pair in """
-luv=love lov=love luvv=love dont=do_not cant=can_not cannot=can_not isnt=is_not arent=are_not wasnt=was_not werent=were_not
+luv=love da=the so-so=meh ths=this lov=love luvv=love dont=do_not cant=can_not cannot=can_not isnt=is_not arent=are_not wasnt=was_not werent=were_not
 doesnt=does_not didnt=did_not wont=will_not couldnt=could_not wouldnt=would_not shouldnt=should_not hadnt=had_not hasnt=has_not
 havent=have_not aint=is_not thats=that_is whats=what_is theres=there_is heres=here_is im=i_am ive=i_have theyre=they_are youre=you_are
 won't=will_not can't=can_not ain't=is_not let's=let_us u=you ur=your r=are rly=really rlly=really tho=though altho=although cuz=because
@@ -58,7 +58,7 @@ apart away instead enough far sometimes often usually never mostly mainly genera
 strangely weirdly perfectly beautifully wonderfully gorgeously hopelessly superbly nicely badly ridiculously terribly awfully painfully
 visually overall immediately instantly right rarely seriously genuinely kind sort bit little lot lots tad touch ton tons bunch somewhat
 entirely clearly lowkey highkey tbh ngl imo imho fr lol haha omg okay ok oh ah hey hmm yo idk please thanks sorry yes no nah nope yeah
-yep alas damn man like-wise likewise excessively exactly precisely carefully cleverly delicately softly wildly deliciously suddenly
+yep alas damn man like-wise likewise excessively otherwise exactly precisely carefully cleverly delicately softly wildly deliciously suddenly
 indeed certainly finally first second lastly apparently obviously essentially merely purely forever today nowadays anymore anyway thus
 therefore further furthermore moreover
 """)
@@ -85,7 +85,7 @@ lots couple two three four one another next last first second example examples i
 ideas concept job effort result choice choices decision fan word words hint hints pop pops touch touches splash-of dash tad sort
 combination combo mix mixture use presence lack absence element elements aspect aspects feature features shade shades play subject
 subjects scene scenes object objects execution quality level number set series version new just only sure able hard-to ready due able
-worth via etc eg ie later earlier ago today tonight tomorrow yesterday dog dogs cat cats horse horses bird birds face hands hand person
+worth via etc past eg ie later earlier ago today tonight tomorrow yesterday dog dogs cat cats horse horses bird birds face hands hand person
 eyes hair dress car cars tree trees street streets building buildings window windows door doors city town sea ocean beach lake river
 mountain mountains forest field hill flower flowers petals leaf leaves grass sky animal animals fish boat boats house houses sun moon
 computer phone camera screen website ad head body mouth nose skin food fruit bread feeling-of here there everywhere somewhere nowhere
@@ -152,7 +152,7 @@ VALUES = _valued({
     1.2: """
 beautiful gorgeous stunning amazing awesome perfect perfection wonderful fantastic excellent brilliant superb exquisite fabulous
 incredible magnificent breathtaking marvelous marvellous sublime divine masterful masterpiece phenomenal outstanding terrific glorious
-bliss heaven delicious chef's delightful obsessed love-it yum superbly wonderfully beautifully gorgeously exceptional flawless stellar
+bliss heaven delicious beauty chef's delightful obsessed love-it yum superbly wonderfully beautifully gorgeously exceptional flawless stellar
 spectacular mesmerizing mesmerising captivating irresistible fire yay hooray wow fab impeccable exquisitely addicted
 """,
     0.9: """

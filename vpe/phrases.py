@@ -38,8 +38,12 @@ def chunk(clause: list[Token]) -> list[Phrase]:
         kind, text = clause[i].kind, clause[i].text
         if kind == "C":
             copula = i
+        elif kind == "&" and i + 1 < len(clause) and clause[i + 1].kind == "D":
+            subject, copula = [], -9
         elif text in ("how", "so", "TOO", "MILD", "super", "very", "really"):
             how = i
+            if text == "TOO" and i and clause[i - 1].kind in "AH":
+                copula = i  # "the outlines too fuzzy"
         elif kind in ("P", "J") and text != "there":
             copula = -9
             subject = [] if kind == "J" or text in ("it", "this", "they") else subject
@@ -71,7 +75,7 @@ def chunk(clause: list[Token]) -> list[Phrase]:
                 continue
             mood = clause[start]
             if stop - start > 2 and mood.kind == "A" and _own(mood.text) and made.text.startswith(mood.text + " "):
-                phrases.append(Phrase(mood.text, start, start, own=made.own))  # "cosy | fireplace glow"
+                phrases.append(Phrase(mood.text, start, start, own=made.own, predicate=copula > -9))  # "cosy | fireplace glow"
                 made = Phrase(made.text[len(mood.text) + 1:], made.at, start, own=made.own)
             adjective = clause[stop - 1].kind != "H" and not _noun(clause[stop - 1].text)
             if copula > -9 and start > copula and adjective:
@@ -108,6 +112,9 @@ def _split(clause: list[Token], start: int, end: int) -> list[tuple[int, int]]:
         words = clause[i].text.split()
         if clause[i].kind == clause[i + 1].kind == "A" and words[-1].endswith("ism") and _own(clause[i + 1].text):
             cuts.append(i + 1)  # "I find minimalism | cold"
+        elif clause[i].kind == "H" and clause[i + 1].kind == "A" and i + 2 == end and start > 1 \
+                and any(t.text in ("find", "finds", "found", "makes", "made", "make") for t in clause[:start]):
+            cuts.append(i + 1)  # "I find the paint | unsettling"
         if clause[i].kind == "A" and len(words) > 1 and words[-1] in lx.HEADS and clause[i + 1].kind in "AW" \
                 and (end - i > 2 or " " in clause[i + 1].text):
             cuts.append(i + 1)

@@ -71,9 +71,14 @@ def read(sentence: str) -> Sentence:
         return result
     for i, clause in enumerate(clauses):
         clause.found = [(p, _resolve(p, clause, clauses[i - 1] if i else None)) for p in clause.phrases]
-        after = clauses[i + 1] if i + 1 < len(clauses) else None
-        if not clause.stance and after and after.stance and not after.phrases and after.link == "soft":
-            clause.found = [(p, v if p.local else after.stance) for p, v in clause.found]  # "gritty, torn, yes please"
+    verdict = 0.0  # of a closing clause that only judges: "gritty, torn, flat, yes please"
+    for clause, after in zip(clauses[-2::-1], clauses[:0:-1], strict=True):
+        if after.stance:
+            verdict = 0.0 if after.phrases else after.stance
+        if after.link != "soft" or clause.stance:
+            verdict = 0.0
+        if verdict:
+            clause.found = [(p, v if p.local else verdict) for p, v in clause.found]
     _inherit(clauses)
     return result
 
@@ -133,7 +138,9 @@ def _new_statement(words: list[Token], i: int) -> bool:
         rest.append(token)
     if not rest:
         return False
-    before = [t for t in words[:i]]
+    before = words[:i]
+    if any(t.text == "how" for t in before) and not any(t.kind == "C" for t in before):
+        return False  # "how raw and unfinished it looks"
     said = any(t.kind in "CVE" for t in before)
     return rest[0].kind == "P" or (said and any(t.kind == "V" for t in rest)) or (
         any(t.kind == "C" for t in rest[1:]) and rest[0].kind in "DAHWS") or (
@@ -176,7 +183,7 @@ def _operators(clause: Clause) -> None:
             names.add("N" if token.kind == "N" else token.text)
         if not names.isdisjoint({"TOO", "TOOMUCH", "MINUS", "LESS", "WITHOUT"}):
             phrase.local = -1.0
-            phrase.wanted = "MINUS" in names  # named only to say what the rest is not
+            phrase.wanted = "MINUS" in names or "N" in names  # named only to say what the rest is not
         elif "PLUS" in names or "MORE" in names:
             phrase.local = 1.0 if "N" not in names else -1.0
             phrase.wanted = "PLUS" in names
@@ -215,6 +222,7 @@ def _resolve(phrase: Phrase, clause: Clause, before: Clause | None) -> float | N
     if phrase.negated:
         if explicit:
             return -explicit
+        phrase.wanted = phrase.predicate and phrase.own >= 0
         return phrase.own or (0.7 if phrase.predicate else -0.7)
     if explicit is not None:
         return explicit

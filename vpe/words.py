@@ -23,7 +23,8 @@ _STRESS = {"LOVE": ("V", 1.3), "LIKE": ("V", 1.0), "HATE": ("V", -1.3), "DISLIKE
            "GREAT": ("E", 1.2), "GOOD": ("E", 0.9), "BAD": ("E", -0.9), "AWFUL": ("E", -1.2)}
 _A = r"((?:(?!\b(?:but|i|am|is|are|though)\b)[^.,;!?]){2,60}?)"  # the better of two things, within one statement
 _PREFER = [rf"\b(?:prefer|preferred) {_A} (?:over|to|rather than|instead of|than|more than) (?!see\b|have\b|be\b)(\w)",
-           rf"\b(?:like|love|choose|take|pick|enjoy|give me|gimme) {_A} (?:over|rather than|instead of|more than|better than) (\w)",
+           rf"\b(?:like|love|choose|take|pick|enjoy|give me|gimme) {_A} (?:over|rather than|instead of|(?:far |much |way |a lot )?more than|better than) (\w)",
+           rf"^(?!nothing){_A} (?:beats?|trumps?|wins over|(?:is|are) (?:so |much |far |way )*better than) (\w)",
            rf"^{_A} over ([^.,;!?]{{2,40}}) (?=(?:any ?day|every time|any ?time|always)\b)"]
 _BLAME = re.compile(r"\b(?:hate|dislike|awful|terrible|ugly|boring|nothing|horrible|bad|not (?:really )?(?:like|love|care))\b")
 _GOOD_MARKS = ("\u2764\U0001F495\U0001F496\U0001F497\U0001F499\U0001F49C\U0001F49B\U0001F9E1\U0001F5A4\U0001F90D\U0001F60D\U0001F970"
@@ -70,6 +71,8 @@ def plain(sentence: str) -> str:
     text = re.sub(rf"[{_BAD_MARKS}]|:-?\(", " , yuck ", text)
     text = re.sub(r"\s[-\u2013]+\s|[\u2014\u2015]|--+", " ; ", text)
     text = re.sub(r"\s*[+&]\s*(?!w\b)", lambda m: " and " if m.group().strip() == "+" else m.group(), text)
+    text = re.sub(r"(?<=\w) >+ (?=\w)", " beats ", text)
+    text = re.sub(r"\b(is|are|r|way|just|it's|its) 2 (?=[a-z])", r"\1 too ", text.replace(" 4 me", " for me"))
     text = re.sub(r"\s*=\s*|[()\[\]]", " , ", text)
     text = re.sub(r"(?<=[a-z])/(?=[a-z]{3})", " and ", text)
     text = re.sub(r"([a-z])\1{2,}", _shorten, text) if re.search(r"([a-z])\1{2,}", text) else text
@@ -148,6 +151,9 @@ def mark(text: str) -> tuple[str, bool]:
     for pattern in _PREFER:
         text = re.sub(pattern, r" LOVE \1 MINUS \2", text)
     text = re.sub(r"\bwish(?:es|ed|ing)?\b([^.;!?]{0,60}?)\b(?:not|never|without)\b", r" WISHNOT \1 ", text)
+    text = re.sub(r"\bif ((?:(?!\bi\b)[^.,;!?]){0,40}?\b(?:was|were|had|did)) not\b", r" WISHNOT \1 ", text)
+    text = re.sub(r"(\b(?:is|are|feels?|looks?) )?\b(?:(?:do|like|love|enjoy|want) )?neither ([^.;!?]{2,50}?) nor\b",
+                  lambda m: f" MINUS {m.group(2)} and MINUS " if m.group(1) else f" HATE {m.group(2)} and ", text)
     text = re.sub(r"\bwish(?:es|ed|ing)?\b", " WISH ", text)
     for pattern, marker in idioms:
         if marker == "EXCEPT":  # what is excepted from blame is praised
