@@ -31,8 +31,10 @@ def use_host() -> Path:
     if str(path) in sys.path:
         return path
     sys.path.insert(0, str(path))
+    import torch
     from comfy.cli_args import args
 
+    torch.set_num_threads(1)  # tests run tiny models: more threads mostly wait for each other
     args.cpu = not os.environ.get("VIPER_TEST_GPU")
     args.base_directory = tempfile.mkdtemp(prefix="viper-test-")
     atexit.register(shutil.rmtree, args.base_directory, ignore_errors=True)
