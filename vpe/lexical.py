@@ -69,7 +69,7 @@ def understand(comment: Comment) -> list[tuple[str, float, str]]:
                 value = near or prior or overall
             value = value if value is not None else near or prior or overall or 0.8
             if phrase.sure or explicit or near or prior:
-                result.append((phrase.text, round(value, 2), sentence.text, explicit))
+                result.append((phrase.text, round(value, 2), sentence.text, explicit and not phrase.suggested))
     said = {(normalise(text), value > 0) for text, value, _, explicit in result if explicit}
     return [(text, value, source) for text, value, source, explicit in result
             if explicit or (normalise(text), value < 0) not in said]  # "Rather kitsch, but I love kitsch"

@@ -121,6 +121,9 @@ backgrounds composition compositions look looks effect effects brush stroke stro
 view shape shapes shading coloring layout design designs work framing quality hue hues shade shades form forms space frame rendering
 technique
 """)
+# Plain adjectives of looks: features only of a visual head, "hard shadows", "the colors are strong".
+LOOKS = _set("deep hard strong light heavy pale faint long short big small tiny huge large wide narrow tight full round square loud quiet uneven "
+             "weak poor sharp even visible obvious fine thick intense low high flat odd harsh double single random")
 # Adjectives in -ly, which are no adverbs.
 LY = _set("""
 painterly curly bubbly wrinkly scribbly woolly wooly crinkly squiggly frilly pearly crumbly ghostly heavenly homely earthly sparkly
@@ -159,7 +162,7 @@ spectacular mesmerizing mesmerising captivating irresistible fire yay hooray wow
 nice lovely good great cool pretty pleasing pleasant attractive appealing charming clever interesting fascinating intriguing satisfying
 fun neat sweet fine solid impressive enjoyable adorable welcome refreshing engaging favorite best better exciting inspiring effective
 skillful skilful skilled convincing rewarding compelling joy pleasure treat win winner gem works superior addictive fitting worthwhile
-remarkable delight tasty sings sing pops dances breathes elevates elevate lifts enhances enhance complements harmonize harmonizes
+remarkable delight tasty juicy killer sings sing pops dances breathes elevates elevate lifts enhances enhance complements harmonize harmonizes
 delights enchants pleases charms excites inspires soothes invites grounds enriches rewards sparkles-up eloquent ravishing luscious
 accomplished yummy dope lit rad slick-looking comforts memorable unique original creative imaginative inventive happy pleased glad
 evocative alluring handsome comforting well-done spot-on special thoughtful admirable successful

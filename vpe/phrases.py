@@ -25,7 +25,8 @@ class Phrase:
     predicate: bool = False
     negated: bool = False
     wanted: bool = False  # asked for because it is not there: liked, in a sentence of blame
-    weak: bool = False  # its polarity is only what the word suggests, and many people seek it on purpose
+    suggested: bool = False  # its polarity is only what the word suggests
+    weak: bool = False  # that, and many people seek it on purpose
 
 
 def chunk(clause: list[Token]) -> list[Phrase]:
@@ -71,6 +72,9 @@ def chunk(clause: list[Token]) -> list[Phrase]:
                     and clause[start].text not in lx.NO_FEATURE:
                 made = Phrase(f"{text} {clause[start - 2].text}", start, start)  # "tones of caramel"
                 subject = []
+            if not made and copula > -9 and stop == start + 1 and text in lx.LOOKS:
+                heads = [s for s in subject if _composes(s)] or ([phrases[-1].text] if phrases and _composes(phrases[-1].text) else [])
+                made = Phrase(text, start, start, predicate=True) if heads else None
             if not made:
                 continue
             mood = clause[start]
@@ -158,6 +162,8 @@ def _make(clause: list[Token], start: int, stop: int, predicate: bool, asked: bo
         run = run[:-1]
     words = [t.text for t in run if t.text not in lx.NO_FEATURE]
     if not words:
+        return None, ""
+    if all(w in lx.LOOKS for w in words) and "H" not in kinds and clause[stop - 1].text in lx.FEEL_HEADS:
         return None, ""
     if clause[stop - 1:stop] and clause[min(len(clause) - 1, stop - 1)].text in lx.FEEL_HEADS:
         return Phrase(" ".join(words[-3:]), place, first), ""

@@ -71,6 +71,9 @@ def read(sentence: str) -> Sentence:
         return result
     for i, clause in enumerate(clauses):
         clause.found = [(p, _resolve(p, clause, clauses[i - 1] if i else None)) for p in clause.phrases]
+    for before, clause in zip(clauses, clauses[1:], strict=False):
+        if clause.tokens[0].text == "which" and clause.stance and before.found and not clause.phrases:
+            before.found[-1] = (before.found[-1][0], clause.stance)
     verdict = 0.0  # of a closing clause that only judges: "gritty, torn, flat, yes please"
     for clause, after in zip(clauses[-2::-1], clauses[:0:-1], strict=True):
         if after.stance:
@@ -187,12 +190,17 @@ def _operators(clause: Clause) -> None:
         elif "PLUS" in names or "MORE" in names:
             phrase.local = 1.0 if "N" not in names else -1.0
             phrase.wanted = "PLUS" in names
+        elif "N" in names and any(t.text == "there" for t in before):
+            phrase.local, phrase.wanted = (phrase.own or 0.7), True  # "there is no depth"
         elif "N" in names and not any(phrase.start > i for i, _ in clause.verbs + clause.values if i >= phrase.start - 4):
             phrase.negated = True
             if any(t.text == "ENOUGH" for t in words[phrase.at + 1:phrase.at + 3]):
                 phrase.local, phrase.wanted = 1.0, True
         elif "MILD" in names:
             phrase.own = -0.6 if phrase.own <= 0 else phrase.own
+        if any(t.value == 1.0 and t.kind == "A" for t in words[phrase.start:phrase.at + 1]) and not phrase.local \
+                and not clause.stance and not any(t.text == "THAN" for t in words):
+            phrase.local, phrase.wanted = 0.9, True  # "Rougher, please"
         if "THAN" in names and (clause.verbs or any(t.text == "MORE" for t in words)):
             phrase.local = -1.0
     _spread(clause)
@@ -233,7 +241,7 @@ def _resolve(phrase: Phrase, clause: Clause, before: Clause | None) -> float | N
     hints = [(abs(at - phrase.at), value) for at, value in clause.hints if at != phrase.at]
     if hints and not phrase.own:
         return min(hints)[1]
-    phrase.weak = abs(phrase.own) == 0.5
+    phrase.suggested, phrase.weak = bool(phrase.own), abs(phrase.own) == 0.5
     return phrase.own or None
 
 
