@@ -13,7 +13,8 @@ def _valued(groups: dict[float, str]) -> dict[str, float]:
 
 # Chat spelling and frequent slips → plain words. Applied to whole words.
 SPELLING = dict(pair.split("=") for pair in """
-luv=love da=the so-so=meh ths=this lov=love luvv=love dont=do_not cant=can_not cannot=can_not isnt=is_not arent=are_not wasnt=was_not werent=were_not
+luv=love da=the so-so=meh ths=this lov=love luvv=love dont=do_not cant=can_not cannot=can_not isnt=is_not arent=are_not
+wasnt=was_not werent=were_not
 doesnt=does_not didnt=did_not wont=will_not couldnt=could_not wouldnt=would_not shouldnt=should_not hadnt=had_not hasnt=has_not
 havent=have_not aint=is_not thats=that_is whats=what_is theres=there_is heres=here_is im=i_am ive=i_have theyre=they_are youre=you_are
 won't=will_not can't=can_not ain't=is_not let's=let_us u=you ur=your r=are rly=really rlly=really tho=though altho=although cuz=because
@@ -58,11 +59,22 @@ apart away instead enough far sometimes often usually never mostly mainly genera
 strangely weirdly perfectly beautifully wonderfully gorgeously hopelessly superbly nicely badly ridiculously terribly awfully painfully
 visually overall immediately instantly right rarely seriously genuinely kind sort bit little lot lots tad touch ton tons bunch somewhat
 entirely clearly lowkey highkey tbh ngl imo imho fr lol haha omg okay ok oh ah hey hmm yo idk please thanks sorry yes no nah nope yeah
-yep alas damn man like-wise likewise excessively otherwise exactly precisely carefully cleverly delicately softly wildly deliciously suddenly
+yep alas damn man like-wise likewise excessively otherwise exactly precisely carefully cleverly delicately softly wildly
+deliciously suddenly
 indeed certainly finally first second lastly apparently obviously essentially merely purely forever today nowadays anymore anyway thus
 therefore further furthermore moreover
 """)
 STOP = _set("""
+spider spiders snake snakes clown clowns insect insects puppy puppies kitten kittens dragon dragons robot robots zombie zombies
+soldier soldiers
+wolf wolves fox foxes lion lions tiger tigers bear bears rabbit rabbits bunny cow cows sheep goat pig chicken duck owl butterfly
+butterflies bee bees
+elephant monkey dinosaur unicorn mermaid princess queen king knight wizard witch fairy angel angels demon alien aliens baby
+babies girls boys model
+portrait portraits landscape landscapes selfie village castle church temple bridge road roads train trains plane ship ships bicycle bike
+table chair chairs lamp book books cup cake coffee wine apple shoes hat shirt jacket glasses smile legs arm arms feet hairstyle
+garden island cave waterfall planet planets moons rocket spaceship tower skyscraper skyscrapers roof staircase stairs kitchen bedroom
+character characters figure figures hero villain story plot wedding childhood holiday holidays trip music song movie game games
 and or of in on at to from with by for about into onto over under through across between behind above below against along around among
 within beyond near up down out off than as if that whether because since when where why how after before during until upon via per plus
 versus vs do does did done doing have has had having will would can could shall should may might must being let lets going make makes
@@ -85,7 +97,8 @@ lots couple two three four one another next last first second example examples i
 ideas concept job effort result choice choices decision fan word words hint hints pop pops touch touches splash-of dash tad sort
 combination combo mix mixture use presence lack absence element elements aspect aspects feature features shade shades play subject
 subjects scene scenes object objects execution quality level number set series version new just only sure able hard-to ready due able
-worth via etc past eg ie later earlier ago today tonight tomorrow yesterday dog dogs cat cats horse horses bird birds face hands hand person
+worth via etc past eg ie later earlier ago today tonight tomorrow yesterday dog dogs cat cats horse horses bird birds face hands
+hand person
 eyes hair dress car cars tree trees street streets building buildings window windows door doors city town sea ocean beach lake river
 mountain mountains forest field hill flower flowers petals leaf leaves grass sky animal animals fish boat boats house houses sun moon
 computer phone camera screen website ad head body mouth nose skin food fruit bread feeling-of here there everywhere somewhere nowhere
@@ -122,8 +135,8 @@ view shape shapes shading coloring layout design designs work framing quality hu
 technique
 """)
 # Plain adjectives of looks: features only of a visual head, "hard shadows", "the colors are strong".
-LOOKS = _set("deep hard strong light heavy pale faint long short big small tiny huge large wide narrow tight full round square loud quiet uneven "
-             "weak poor sharp even visible obvious fine thick intense low high flat odd harsh double single random")
+LOOKS = _set("deep hard strong light heavy pale faint long short big small tiny huge large wide narrow tight full round square loud quiet "
+             "uneven weak poor sharp even visible obvious fine thick intense low high flat odd harsh double single random")
 # Adjectives in -ly, which are no adverbs.
 LY = _set("""
 painterly curly bubbly wrinkly scribbly woolly wooly crinkly squiggly frilly pearly crumbly ghostly heavenly homely earthly sparkly
@@ -155,14 +168,16 @@ VALUES = _valued({
     1.2: """
 beautiful gorgeous stunning amazing awesome perfect perfection wonderful fantastic excellent brilliant superb exquisite fabulous
 incredible magnificent breathtaking marvelous marvellous sublime divine masterful masterpiece phenomenal outstanding terrific glorious
-bliss heaven delicious beauty chef's delightful obsessed love-it yum superbly wonderfully beautifully gorgeously exceptional flawless stellar
+bliss heaven delicious beauty chef's delightful obsessed love-it yum superbly wonderfully beautifully gorgeously exceptional
+flawless stellar
 spectacular mesmerizing mesmerising captivating irresistible fire yay hooray wow fab impeccable exquisitely addicted
 """,
     0.9: """
 nice lovely good great cool pretty pleasing pleasant attractive appealing charming clever interesting fascinating intriguing satisfying
 fun neat sweet fine solid impressive enjoyable adorable welcome refreshing engaging favorite best better exciting inspiring effective
 skillful skilful skilled convincing rewarding compelling joy pleasure treat win winner gem works superior addictive fitting worthwhile
-remarkable delight tasty juicy killer sings sing pops dances breathes elevates elevate lifts enhances enhance complements harmonize harmonizes
+remarkable delight tasty juicy killer sings sing pops dances breathes elevates elevate lifts enhances enhance complements
+harmonize harmonizes
 delights enchants pleases charms excites inspires soothes invites grounds enriches rewards sparkles-up eloquent ravishing luscious
 accomplished yummy dope lit rad slick-looking comforts memorable unique original creative imaginative inventive happy pleased glad
 evocative alluring handsome comforting well-done spot-on special thoughtful admirable successful
@@ -194,7 +209,7 @@ BAD_FEATURES = _set("""
 busy cluttered clutter muddy mushy garish gaudy lurid artificial fake plastic plasticky sterile lifeless soulless bland drab dull
 generic tacky cheesy kitschy kitsch kitch overwhelming cramped crammed crowded harsh messy mess chaotic noisy blurry oversaturated
 overexposed blown-out overdone overworked overprocessed over-processed washed-out clashing unmatched mismatched dirty grimy dingy
-depressing dreary oppressive claustrophobic flat stiff static hollow cold contrived cliche cliched corporate stock monotonous insipid
+depressing dreary oppressive claustrophobic flat stiff static hollow cold contrived cliche cliched corporate monotonous insipid
 uninspired unnatural saccharine creepy scary disturbing disjointed pixelated underexposed hectic frantic overedited oversharpened
 overblown murky sad plain loud childish crude derivative formulaic impersonal synthetic cheap fussy stocky gloomy grating sickly
 unbalanced lopsided empty-looking unfinished cartoonish amateur-looking dated robotic clinical garishly over-sharpened over-edited
@@ -208,7 +223,8 @@ synthetic static oversaturated murky muddy disjointed frantic hectic greasy waxy
 """)
 # Adjectives that look like features after "is" or "so" but are not.
 NO_FEATURE = _set("""
-conflicted impressed surprised tired bored moved interested excited annoyed disappointed satisfied torn-between sold done drawn hooked
+faulted conflicted impressed surprised tired bored moved interested excited annoyed disappointed satisfied torn-between sold done
+drawn hooked
 convinced confused lost kind ready happy any many every only early friendly likely lonely-me necessary important possible impossible
 easy difficult hard obvious clear similar related used supposed based called named made going doing saying needed wanted loved liked
 hated already body money story study history memory city country family party baby lady everybody anybody nobody somebody daddy mommy

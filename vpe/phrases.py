@@ -78,7 +78,7 @@ def chunk(clause: list[Token]) -> list[Phrase]:
             if not made:
                 continue
             mood = clause[start]
-            if stop - start > 2 and mood.kind == "A" and _own(mood.text) and made.text.startswith(mood.text + " "):
+            if len(made.text.split()) - len(mood.text.split()) > 1 and mood.kind == "A" and _own(mood.text) and made.text.startswith(mood.text + " "):
                 phrases.append(Phrase(mood.text, start, start, own=made.own, predicate=copula > -9))  # "cosy | fireplace glow"
                 made = Phrase(made.text[len(mood.text) + 1:], made.at, start, own=made.own)
             adjective = clause[stop - 1].kind != "H" and not _noun(clause[stop - 1].text)
@@ -130,6 +130,8 @@ def _make(clause: list[Token], start: int, stop: int, predicate: bool, asked: bo
     first = start
     while start < stop - 1 and clause[start].kind == "W" and _skipped_first(clause[start].text):
         start += 1
+    if stop - start > 2 and clause[start].text in ("form", "forms", "shapes", "frames", "marks", "looks") and clause[start + 1].kind == "A":
+        start += 1  # here a verb: "branches form lacy patterns"
     run = clause[start:stop]
     while len(run) > 1 and run[-1].text in lx.FEEL_HEADS and (len(run) > 2 or run[0].kind != "H"):
         run = run[:-1]
@@ -177,6 +179,8 @@ def _make(clause: list[Token], start: int, stop: int, predicate: bool, asked: bo
     if len(words) <= 2 and not predicate and last not in lx.NO_FEATURE and len(last) > 3 and _object(clause, first) \
             and not (stop < len(clause) and clause[stop].text in ("of", "at", "to", "for")):
         return Phrase(" ".join(words), place, first, sure=False), ""
+    if re.search(r"\w-(?:like|esque|inspired|style|core|punk|ish)$", last):
+        return Phrase(last, place, first), ""
     if "-" in last:
         return Phrase(last, place, first, sure="-" in last and (predicate or asked)), ""
     return None, ""

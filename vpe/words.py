@@ -23,7 +23,8 @@ _STRESS = {"LOVE": ("V", 1.3), "LIKE": ("V", 1.0), "HATE": ("V", -1.3), "DISLIKE
            "GREAT": ("E", 1.2), "GOOD": ("E", 0.9), "BAD": ("E", -0.9), "AWFUL": ("E", -1.2)}
 _A = r"((?:(?!\b(?:but|i|am|is|are|though)\b)[^.,;!?]){2,60}?)"  # the better of two things, within one statement
 _PREFER = [rf"\b(?:prefer|preferred) {_A} (?:over|to|rather than|instead of|than|more than) (?!see\b|have\b|be\b)(\w)",
-           rf"\b(?:like|love|choose|take|pick|enjoy|give me|gimme) {_A} (?:over|rather than|instead of|(?:far |much |way |a lot )?more than|better than) (\w)",
+           rf"\b(?:like|love|choose|take|pick|enjoy|give me|gimme) {_A} "
+           r"(?:over|rather than|instead of|(?:far |much |way |a lot )?more than|better than) (\w)",
            rf"^(?!nothing){_A} (?:beats?|trumps?|wins over|(?:is|are) (?:so |much |far |way )*better than) (\w)",
            rf"^{_A} over ([^.,;!?]{{2,40}}) (?=(?:any ?day|every time|any ?time|always)\b)"]
 _BLAME = re.compile(r"\b(?:hate|dislike|awful|terrible|ugly|boring|nothing|horrible|bad|not (?:really )?(?:like|love|care))\b")
@@ -72,6 +73,8 @@ def plain(sentence: str) -> str:
     text = re.sub(r"\s[-\u2013]+\s|[\u2014\u2015]|--+", " ; ", text)
     text = re.sub(r"\s*[+&]\s*(?!w\b)", lambda m: " and " if m.group().strip() == "+" else m.group(), text)
     text = re.sub(r"(?<=\w) >+ (?=\w)", " beats ", text)
+    text = re.sub(r"\b(\d{1,2})(?:/10| out of 10)(?!\d)", lambda m: " awesome " if int(m[1]) > 6 else " awful " if int(m[1]) < 5 else " ",
+                  text)
     text = re.sub(r"\b(is|are|r|way|just|it's|its) 2 (?=[a-z])", r"\1 too ", text.replace(" 4 me", " for me"))
     text = re.sub(r"\s*=\s*|[()\[\]]", " , ", text)
     text = re.sub(r"(?<=[a-z])/(?=[a-z]{3})", " and ", text)
@@ -163,6 +166,9 @@ def mark(text: str) -> tuple[str, bool]:
             text = pattern.sub(lambda m: " HATE " if re.search(r"\b(?:not|never)\b", m.group()) else " LOVE ", text)
         else:
             text = pattern.sub(f" {marker} ", text)
+    # "I respect the realism but it leaves me cold" is blame in the end
+    text = re.sub(r"\bi (?:do |can |really )*(?:respect|appreciate|understand|acknowledge|recognize|get|admire) ([^.;!?]{3,60}?),? but "
+                  r"(?=(?:it|they|i) [^,;]*\b(?:AWFUL|BAD|HATE|DISLIKE)\b)", r" HATE \1 , ", text)
     return text, sarcastic
 
 
@@ -225,6 +231,12 @@ def _single(word: str, before: list[Token], following: str) -> Token:
         return Token(word, "&")
     if word in lx.NEGATORS:
         return Token("WITHOUT", "O") if word == "without" else Token(word, "N")
+    if word in ("look", "looks", "feel") and before and before[-1].kind in "AHWDE" and (
+            not following or not following[0].isalnum() or following.isupper() or following in lx.COPULAS
+            or following in lx.STOP and following not in ("at", "as", "into", "like")):
+        return Token(word, "H")  # "the landscape look", where "the lines look thick" is no noun
+    if word.endswith("'s") and word[:-2] in lx.STOP:
+        return Token(word, "S")
     for words_, kind in ((lx.COPULAS, "C"), (lx.DETERMINERS, "D"), (lx.PRONOUNS, "P"), (lx.CAUSE, "R")):
         if word in words_:
             return Token(word, kind)
