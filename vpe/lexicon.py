@@ -134,6 +134,12 @@ backgrounds composition compositions look looks effect effects brush stroke stro
 view shape shapes shading coloring layout design designs work framing quality hue hues shade shades form forms space frame rendering
 technique
 """)
+# Everyday words one letter from a word of ours: no slips.
+SPARED = _set("""
+decoded tainted sender exiting locking dropping additive stepping titled cooked trials thorough heated blinding farther summary loading
+outside overlay neural gating slashes computes isolate confuse thread produce column obscure refine ground stable bottle master matter better letter
+pattern winter writer dinner shower tunnel flower sister silver leader border forest desert sheets sights fights lights nights rights tights
+""")
 # Plain adjectives of looks: features only of a visual head, "hard shadows", "the colors are strong".
 LOOKS = _set("deep hard strong light heavy pale faint long short big small tiny huge large wide narrow tight full round square loud quiet "
              "uneven weak poor sharp even visible obvious fine thick intense low high flat odd harsh double single random")

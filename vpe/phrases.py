@@ -78,7 +78,8 @@ def chunk(clause: list[Token]) -> list[Phrase]:
             if not made:
                 continue
             mood = clause[start]
-            if len(made.text.split()) - len(mood.text.split()) > 1 and mood.kind == "A" and _own(mood.text) and made.text.startswith(mood.text + " "):
+            rest = len(made.text.split()) - len(mood.text.split())
+            if rest > 1 and mood.kind == "A" and _own(mood.text) and made.text.startswith(mood.text + " "):
                 phrases.append(Phrase(mood.text, start, start, own=made.own, predicate=copula > -9))  # "cosy | fireplace glow"
                 made = Phrase(made.text[len(mood.text) + 1:], made.at, start, own=made.own)
             adjective = clause[stop - 1].kind != "H" and not _noun(clause[stop - 1].text)

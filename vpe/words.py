@@ -97,8 +97,13 @@ def _shorten(match: re.Match) -> str:
 def _respell(word: str) -> str:
     if word in lx.SPELLING:
         return lx.SPELLING[word].replace("_", " ")
-    if len(word) >= 6 and word.isalpha() and not known(word):
-        return _nearest(word) or word
+    word = word.replace("colour", "color")
+    if len(word) >= 5 and word.isalpha() and word not in _vocabulary() and word not in lx.SPARED:
+        doubled = [w for i in range(1, len(word)) if (w := word[:i] + word[i - 1:]) in _vocabulary()]
+        if doubled:
+            return doubled[0]  # "blury"
+        if len(word) >= 6 and not known(word):
+            return _nearest(word) or word
     return word
 
 
@@ -112,8 +117,11 @@ def _vocabulary() -> frozenset[str]:
 def known(word: str) -> bool:
     """True for a word of our lists or a plain inflection of one."""
     words = _vocabulary()
-    return word in words or any(word.endswith(s) and (word[:-len(s)] in words or word[:-len(s)] + "e" in words)
-                                for s in ("s", "es", "ed", "d", "ing", "ly", "y", "er", "est", "ness", "ish", "like", "less"))
+    if word in words or word in lx.SPARED or any(word + s in words for s in ("s", "d", "ed", "y", "r")):
+        return True
+    return any(
+        word.endswith(s) and (word[:-len(s)] in words or word[:-len(s)] + "e" in words)
+        for s in ("s", "es", "ed", "d", "ing", "ly", "y", "er", "est", "ness", "ish", "like", "less"))
 
 
 @cache
