@@ -137,7 +137,8 @@ technique
 # Everyday words one letter from a word of ours: no slips.
 SPARED = _set("""
 decoded tainted sender exiting locking dropping additive stepping titled cooked trials thorough heated blinding farther summary loading
-outside overlay neural gating slashes computes isolate confuse thread produce column obscure refine ground stable bottle master matter better letter
+outside overlay neural gating slashes computes isolate confuse
+thread produce column obscure refine ground stable bottle master matter better letter
 pattern winter writer dinner shower tunnel flower sister silver leader border forest desert sheets sights fights lights nights rights tights
 """)
 # Plain adjectives of looks: features only of a visual head, "hard shadows", "the colors are strong".

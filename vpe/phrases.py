@@ -1,214 +1,137 @@
-"""A light chunker: which words of a clause name an art feature, as the shortest natural phrase."""
+"""A light chunker: the art features of a clause, each as the shortest natural phrase."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from . import lexicon as lx
+from .runs import Phrase, name_run, own_polarity, split_run
 from .words import Token
 
-_ADJECTIVE = re.compile(r".{2,}(?:y|ed|ish|ic|like|less|esque|ous|ive|al|ful|en|core|punk|wave|ant|ent|ar|ble)$|.*-.*|.{3,}ing$")
-
-
-@dataclass
-class Phrase:
-    """A feature in a clause. ``at`` is the place of its last token; ``local`` a polarity fixed by the words around it
-    (0: none), ``own`` what the feature suggests by itself; ``sure`` is false where only an explicit opinion makes it one."""
-
-    text: str
-    at: int
-    start: int
-    local: float = 0.0
-    own: float = 0.0
-    sure: bool = True
-    predicate: bool = False
-    negated: bool = False
-    wanted: bool = False  # asked for because it is not there: liked, in a sentence of blame
-    suggested: bool = False  # its polarity is only what the word suggests
-    weak: bool = False  # that, and many people seek it on purpose
+_NOWHERE = -9
+_DEGREES = ("how", "so", "TOO", "MILD", "super", "very", "really")
 
 
 def chunk(clause: list[Token]) -> list[Phrase]:
     """All phrases of one clause, left to right."""
-    phrases: list[Phrase] = []
-    subject: list[str] = []  # bare heads waiting for their adjective: "the lines … are thick"
-    copula = how = -9
-    i = 0
-    while i < len(clause):
-        kind, text = clause[i].kind, clause[i].text
-        if kind == "C":
-            copula = i
-        elif kind == "&" and i + 1 < len(clause) and clause[i + 1].kind == "D":
-            subject, copula = [], -9
-        elif text in ("how", "so", "TOO", "MILD", "super", "very", "really"):
-            how = i
-            if text == "TOO" and i and clause[i - 1].kind in "AH":
-                copula = i  # "the outlines too fuzzy"
-        elif kind in ("P", "J") and text != "there":
-            copula = -9
-            subject = [] if kind == "J" or text in ("it", "this", "they") else subject
-        if kind not in "AHW":
-            i += 1
-            continue
-        end = i
-        while end < len(clause) and clause[end].kind in "AHW":
-            end += 1
-        for start, stop in _split(clause, i, end):
-            made, bare = _make(clause, start, stop, predicate=copula > -9, asked=how >= start - 2)
-            amount = _amount(clause, start) if bare else ""
-            if amount and bare in lx.HEADS:
-                phrases.append(Phrase(f"{amount} {bare}", stop - 1, start))
-                continue
-            if bare:
-                if how > -9 and phrases and phrases[-1].at > how and phrases[-1].predicate is False and _composes(bare) \
-                        and all(t.kind in "DSC" for t in clause[phrases[-1].at + 1:start]) and clause[how].text == "how":
-                    phrases[-1].text = f"{phrases[-1].text} {bare}"  # "how luminous the edges are"
-                    how = -9
-                elif copula == -9:
-                    subject = [*subject, bare] if subject and clause[start - 1].kind == "&" else [bare]
-                continue
-            if not made and start >= 2 and clause[start - 1].text == "of" and clause[start - 2].kind == "H" and stop == start + 1 \
-                    and clause[start].text not in lx.NO_FEATURE:
-                made = Phrase(f"{text} {clause[start - 2].text}", start, start)  # "tones of caramel"
-                subject = []
-            if not made and copula > -9 and stop == start + 1 and text in lx.LOOKS:
-                heads = [s for s in subject if _composes(s)] or ([phrases[-1].text] if phrases and _composes(phrases[-1].text) else [])
-                made = Phrase(text, start, start, predicate=True) if heads else None
-            if not made:
-                continue
-            mood = clause[start]
-            rest = len(made.text.split()) - len(mood.text.split())
-            if rest > 1 and mood.kind == "A" and _own(mood.text) and made.text.startswith(mood.text + " "):
-                phrases.append(Phrase(mood.text, start, start, own=made.own, predicate=copula > -9))  # "cosy | fireplace glow"
-                made = Phrase(made.text[len(mood.text) + 1:], made.at, start, own=made.own)
-            adjective = clause[stop - 1].kind != "H" and not _noun(clause[stop - 1].text)
-            if copula > -9 and start > copula and adjective:
-                made.predicate = True
-                if phrases and _composes(phrases[-1].text) and phrases[-1].at < copula and all(
-                        t.kind in "CSNOER" for t in clause[phrases[-1].at + 1:start]) and " " not in made.text:
-                    subject = [phrases.pop().text]  # "the shadows are soft": soft shadows, not shadows and soft
-                composed = [s for s in subject if _composes(s)]
-                if composed and len(made.text.split()) <= 2 and made.text.split()[-1] not in lx.HEADS:
-                    for head in composed:
-                        phrases.append(Phrase(f"{made.text} {head}", made.at, made.start, own=made.own, predicate=True))
-                    continue
-            elif copula == -9 and not made.predicate:
-                subject = []
-            phrases.append(made)
-        i = end
-    return phrases
+    return _Chunker(clause).run()
 
 
-def _amount(clause: list[Token], start: int) -> str:
-    """ "too many colors", "more texture": with an amount even a bare head says something."""
-    before = [t.text for t in clause[max(0, start - 2):start]]
-    head = clause[start].text
-    much = "too many" if head.endswith("s") and not head.endswith("ss") else "too much"
-    if "TOOMUCH" in before or "LESS" in before:
-        return much
-    return "more" if ("MORE" in before or "PLUS" in before) and "than" not in before else ""
+class _Chunker:
+    """Walks a clause and remembers what an adjective after "is" is about."""
 
+    def __init__(self, clause: list[Token]) -> None:
+        self.clause = clause
+        self.phrases: list[Phrase] = []
+        self.subject: list[str] = []  # bare heads waiting for their adjective: "the lines … are thick"
+        self.copula = self.degree = _NOWHERE  # places of the last copula and the last "how", "so", "too"
 
-def _split(clause: list[Token], start: int, end: int) -> list[tuple[int, int]]:
-    """One run of words → phrases: "high contrast | black ink"."""
-    cuts = [start]
-    for i in range(start, end - 1):
-        words = clause[i].text.split()
-        if clause[i].kind == clause[i + 1].kind == "A" and words[-1].endswith("ism") and _own(clause[i + 1].text):
-            cuts.append(i + 1)  # "I find minimalism | cold"
-        elif clause[i].kind == "H" and clause[i + 1].kind == "A" and i + 2 == end and start > 1 \
-                and any(t.text in ("find", "finds", "found", "makes", "made", "make") for t in clause[:start]):
-            cuts.append(i + 1)  # "I find the paint | unsettling"
-        if clause[i].kind == "A" and len(words) > 1 and words[-1] in lx.HEADS and clause[i + 1].kind in "AW" \
-                and (end - i > 2 or " " in clause[i + 1].text):
-            cuts.append(i + 1)
-    return list(zip(cuts, [*cuts[1:], end], strict=True))
+    def run(self) -> list[Phrase]:
+        i = 0
+        while i < len(self.clause):
+            self._notice(i)
+            end = i
+            while end < len(self.clause) and self.clause[end].kind in "AHW":
+                end += 1
+            for start, stop in split_run(self.clause, i, end) if end > i else ():
+                self._take(start, stop)
+            i = max(end, i + 1)
+        return self.phrases
 
+    def _notice(self, i: int) -> None:
+        """Keep track of copulas, degrees, and of what ends the subject."""
+        token = self.clause[i]
+        if token.kind == "C":
+            self.copula = i
+        elif token.kind == "&" and self._kind(i + 1) == "D":
+            self.subject, self.copula = [], _NOWHERE
+        elif token.text in _DEGREES:
+            self.degree = i
+            if token.text == "TOO" and self._kind(i - 1) in ("A", "H"):
+                self.copula = i  # "the outlines too fuzzy"
+        elif token.kind in "PJ" and token.text != "there":
+            self.copula = _NOWHERE
+            if token.kind == "J" or token.text in ("it", "this", "they"):
+                self.subject = []
 
-def _make(clause: list[Token], start: int, stop: int, predicate: bool, asked: bool) -> tuple[Phrase | None, str]:
-    """The phrase in ``clause[start:stop]``, or the bare head it is."""
-    first = start
-    while start < stop - 1 and clause[start].kind == "W" and _skipped_first(clause[start].text):
-        start += 1
-    if stop - start > 2 and clause[start].text in ("form", "forms", "shapes", "frames", "marks", "looks") and clause[start + 1].kind == "A":
-        start += 1  # here a verb: "branches form lacy patterns"
-    run = clause[start:stop]
-    while len(run) > 1 and run[-1].text in lx.FEEL_HEADS and (len(run) > 2 or run[0].kind != "H"):
-        run = run[:-1]
-    kinds = "".join(t.kind for t in run)
-    if "A" in kinds:
-        while run[-1].kind == "W" and not run[-1].text.endswith("looking"):
-            run = run[:-1]
-    elif "H" in kinds:
-        while run[-1].kind == "W":
-            run = run[:-1]
-    kinds = "".join(t.kind for t in run)
-    text = " ".join(t.text for t in run[-4:])
-    own = next((v for v in (_own(t.text) for t in run if t.kind == "A") if v), 0.0)
-    place = start + len(run) - 1
-    if "A" in kinds:
-        if len(run) == 1 and run[0].text in lx.GENERIC:
-            return None, run[0].text
-        return Phrase(text, place, first, own=own), ""
-    if "H" in kinds:
-        if len(run) == 1 or all(t.text in lx.PLAIN for t in run):
-            return None, run[-1].text
-        if "W" in kinds and all(t.text in lx.NO_FEATURE for t in run if t.kind == "W"):
-            return None, run[-1].text
-        if all(t.text in lx.GENERIC or t.text in lx.FEEL_HEADS for t in run if t.kind == "H") and not _ADJECTIVE.match(run[0].text) \
-                and run[-1].text not in lx.FEEL_HEADS and "W" in kinds:
-            return Phrase(text, place, first, own=own, sure=False), ""
-        return Phrase(text, place, first, own=own), ""
-    last = clause[stop - 1].text
-    if len(run) > 1 and run[-1].text in lx.FEEL_HEADS:
-        run = run[:-1]
-    words = [t.text for t in run if t.text not in lx.NO_FEATURE]
-    if not words:
-        return None, ""
-    if all(w in lx.LOOKS for w in words) and "H" not in kinds and clause[stop - 1].text in lx.FEEL_HEADS:
-        return None, ""
-    if clause[stop - 1:stop] and clause[min(len(clause) - 1, stop - 1)].text in lx.FEEL_HEADS:
-        return Phrase(" ".join(words[-3:]), place, first), ""
-    excess = start > 0 and clause[start - 1].text == "TOO"
-    if len(run) == 1 and (asked or predicate) and (excess or _ADJECTIVE.match(last)) and last not in lx.NO_FEATURE \
-            and not last.endswith("ing"):
-        feeling = any(t.text in lx.FEELS for t in clause[:start])
-        return Phrase(last, place, first, sure=asked or feeling), ""
-    if len(run) > 1 and len(run) <= 3 and _ADJECTIVE.match(run[0].text) and run[0].text not in lx.NO_FEATURE:
-        return Phrase(" ".join(words), place, first, sure=False), ""
-    if len(words) <= 2 and not predicate and last not in lx.NO_FEATURE and len(last) > 3 and _object(clause, first) \
-            and not (stop < len(clause) and clause[stop].text in ("of", "at", "to", "for")):
-        return Phrase(" ".join(words), place, first, sure=False), ""
-    if re.search(r"\w-(?:like|esque|inspired|style|core|punk|ish)$", last):
-        return Phrase(last, place, first), ""
-    if "-" in last:
-        return Phrase(last, place, first, sure="-" in last and (predicate or asked)), ""
-    return None, ""
+    def _take(self, start: int, stop: int) -> None:
+        predicate = self.copula > _NOWHERE
+        made, bare = name_run(self.clause, start, stop, predicate, asked=self.degree >= start - 2)
+        if bare:
+            self._bare(bare, start, stop)
+            return
+        made = made or self._of_head(start, stop) or self._plain_adjective(start, stop)
+        if not made:
+            return
+        made = self._without_mood(made, start)
+        adjective = self.clause[stop - 1].kind != "H" and not _noun(self.clause[stop - 1].text)
+        if predicate and start > self.copula and adjective:
+            made.predicate = True
+            if self._composed(made, start):
+                return
+        elif not predicate and not made.predicate:
+            self.subject = []
+        self.phrases.append(made)
 
+    def _bare(self, head: str, start: int, stop: int) -> None:
+        """A head without a modifier: an amount, the end of "how luminous the edges are", or a subject to be described."""
+        amount = self._amount(start) if head in lx.HEADS else ""
+        last = self.phrases[-1] if self.phrases else None
+        if amount:
+            self.phrases.append(Phrase(f"{amount} {head}", stop - 1, start))
+        elif last and _composes(head) and self.degree > _NOWHERE and self.clause[self.degree].text == "how" and last.at > self.degree \
+                and not last.predicate and all(t.kind in "DSC" for t in self.clause[last.at + 1:start]):
+            last.text = f"{last.text} {head}"
+            self.degree = _NOWHERE
+        elif self.copula == _NOWHERE:
+            self.subject = [*self.subject, head] if self.subject and self._kind(start - 1) == "&" else [head]
 
-def _own(text: str) -> float:
-    if text.startswith("over") and " " not in text and not text.startswith(("overl", "overh", "overc")):
-        return -0.8
-    if text in lx.BAD_FEATURES:
-        return -0.5 if text in lx.AMBIVALENT else -0.8
-    return 0.8 if text in lx.GOOD_FEATURES else 0.0
+    def _amount(self, start: int) -> str:
+        """ "too many colors", "more texture": with an amount even a bare head says something."""
+        before = [t.text for t in self.clause[max(0, start - 2):start]]
+        if "TOOMUCH" in before or "LESS" in before:
+            head = self.clause[start].text
+            return "too many" if head.endswith("s") and not head.endswith("ss") else "too much"
+        return "more" if "MORE" in before or "PLUS" in before else ""
 
+    def _of_head(self, start: int, stop: int) -> Phrase | None:
+        """ "tones of caramel" → "caramel tones"."""
+        word = self.clause[start].text
+        if start < 2 or stop != start + 1 or self.clause[start - 1].text != "of" or self.clause[start - 2].kind != "H" \
+                or word in lx.NO_FEATURE:
+            return None
+        self.subject = []
+        return Phrase(f"{word} {self.clause[start - 2].text}", start, start)
 
-def _object(clause: list[Token], start: int) -> bool:
-    """True for what is loved or hated by name: "I hate bevels"."""
-    for token in reversed(clause[max(0, start - 3):start]):
-        if token.kind == "V":
-            return abs(token.value) >= 1
-        if token.kind not in "DS" or token.text in ("to", "in", "on", "with", "at", "from"):
+    def _plain_adjective(self, start: int, stop: int) -> Phrase | None:
+        """ "the colors are strong": a plain adjective counts where a visual head is described."""
+        described = [*self.subject, *(p.text for p in self.phrases[-1:])]
+        if self.copula > _NOWHERE and stop == start + 1 and self.clause[start].text in lx.LOOKS and any(map(_composes, described)):
+            return Phrase(self.clause[start].text, start, start, predicate=True)
+        return None
+
+    def _without_mood(self, made: Phrase, start: int) -> Phrase:
+        """ "cosy fireplace glow" → "cosy" and "fireplace glow"."""
+        mood = self.clause[start]
+        rest = made.text.removeprefix(mood.text + " ")
+        if rest == made.text or " " not in rest or mood.kind != "A" or not own_polarity(mood.text):
+            return made
+        self.phrases.append(Phrase(mood.text, start, start, own=made.own, predicate=self.copula > _NOWHERE))
+        return Phrase(rest, made.at, start, own=made.own)
+
+    def _composed(self, made: Phrase, start: int) -> bool:
+        """ "the shadows are soft" → "soft shadows", not shadows and soft."""
+        last = self.phrases[-1] if self.phrases else None
+        if last and _composes(last.text) and last.at < self.copula and " " not in made.text \
+                and all(t.kind in "CSNOER" for t in self.clause[last.at + 1:start]):
+            self.subject = [self.phrases.pop().text]
+        words = made.text.split()
+        heads = [s for s in self.subject if _composes(s)]
+        if not heads or len(words) > 2 or words[-1] in lx.HEADS:
             return False
-    return False
+        self.phrases += [Phrase(f"{made.text} {head}", made.at, made.start, own=made.own, predicate=True) for head in heads]
+        return True
 
-
-def _skipped_first(word: str) -> bool:
-    """Verbs and adverbs that our lists do not know: "emphasizes depth", "cleverly layered"."""
-    return word in lx.NO_FEATURE or (word.endswith("ly") and word not in lx.LY) or (
-        word.endswith("s") and not word.endswith(("ss", "us", "ous")) and "-" not in word)
+    def _kind(self, i: int) -> str:
+        return self.clause[i].kind if 0 <= i < len(self.clause) else ""
 
 
 def _composes(head: str) -> bool:

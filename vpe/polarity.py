@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .phrases import Phrase, chunk
+from .phrases import chunk
+from .runs import Phrase
 from .words import Token, mark, plain, tokens
 
 
