@@ -97,7 +97,8 @@ lots couple two three four one another next last first second example examples i
 ideas concept job effort result choice choices decision fan word words hint hints pop pops touch touches splash-of dash tad sort
 combination combo mix mixture use presence lack absence element elements aspect aspects feature features shade shades play subject
 subjects scene scenes object objects execution quality level number set series version new just only sure able hard-to ready due able
-worth via etc past eg ie later earlier ago today tonight tomorrow yesterday dog dogs cat cats horse horses bird birds face hands
+worth via toward towards amid amidst beneath underneath alongside etc past eg ie later earlier ago today tonight tomorrow
+yesterday dog dogs cat cats horse horses bird birds face hands
 hand person
 eyes hair dress car cars tree trees street streets building buildings window windows door doors city town sea ocean beach lake river
 mountain mountains forest field hill flower flowers petals leaf leaves grass sky animal animals fish boat boats house houses sun moon
@@ -139,7 +140,8 @@ SPARED = _set("""
 decoded tainted sender exiting locking dropping additive stepping titled cooked trials thorough heated blinding farther summary loading
 outside overlay neural gating slashes computes isolate confuse
 thread produce column obscure refine ground stable bottle master matter better letter
-pattern winter writer dinner shower tunnel flower sister silver leader border forest desert sheets sights fights lights nights rights tights
+pattern winter writer dinner shower tunnel flower sister silver leader border forest desert sheets sights fights lights nights
+rights tights
 """)
 # Plain adjectives of looks: features only of a visual head, "hard shadows", "the colors are strong".
 LOOKS = _set("deep hard strong light heavy pale faint long short big small tiny huge large wide narrow tight full round square loud quiet "
@@ -153,7 +155,7 @@ swirly
 GENERIC = _set("""
 painting paintings drawing drawings photo photos photograph photographs picture pictures image images art artwork illustration
 illustrations print prints poster posters render renders rendering design designs frame frames paint photography sky skies horizon pose
-poses letters type focus crop angle view lens structure rhythm tears space spaces filter shine text border borders
+poses letters type focus crop angle view lens structure rhythm tears space spaces filter shine
 """)
 # Opinions: how much a person likes something, never what it looks like. value: sign × strength.
 VERBS = _valued({
@@ -183,7 +185,7 @@ spectacular mesmerizing mesmerising captivating irresistible fire yay hooray wow
 nice lovely good great cool pretty pleasing pleasant attractive appealing charming clever interesting fascinating intriguing satisfying
 fun neat sweet fine solid impressive enjoyable adorable welcome refreshing engaging favorite best better exciting inspiring effective
 skillful skilful skilled convincing rewarding compelling joy pleasure treat win winner gem works superior addictive fitting worthwhile
-remarkable delight tasty juicy killer sings sing pops dances breathes elevates elevate lifts enhances enhance complements
+remarkable delight tasty juicy killer moving sings sing pops dances breathes elevates elevate lifts enhances enhance complements
 harmonize harmonizes
 delights enchants pleases charms excites inspires soothes invites grounds enriches rewards sparkles-up eloquent ravishing luscious
 accomplished yummy dope lit rad slick-looking comforts memorable unique original creative imaginative inventive happy pleased glad
@@ -202,7 +204,7 @@ unpleasing undermines undermine detracts detract clutters muddies obscures hides
 """,
     -1.2: """
 awful terrible horrible hideous disgusting dreadful atrocious gross vile ghastly repulsive horrid horrendous abysmal revolting
-insufferable worst yuck ugh trash garbage rubbish yikes nauseating sickening nasty
+insufferable worst yuck ugh sigh groan yawn bleh blah nope trash garbage rubbish yikes nauseating sickening nasty
 """,
 })
 # Features that carry a judgement of their own; used only where the comment does not say otherwise.
@@ -222,6 +224,10 @@ overblown murky sad plain loud childish crude derivative formulaic impersonal sy
 unbalanced lopsided empty-looking unfinished cartoonish amateur-looking dated robotic clinical garishly over-sharpened over-edited
 overproduced lackluster soapy greasy waxy rubbery
 """)
+BAD_FEATURES |= {
+    "stock photo", "stock photos", "stock photography", "clip art", "clipart", "watermark", "watermarks", "ai look", "bad anatomy",
+    "ai-generated", "jpeg artifacts", "compression artifacts", "extra fingers", "mangled hands", "sickly sweet", "plastic skin",
+}
 # Of those, what many people seek on purpose: the tone of the whole comment decides before the word does.
 AMBIVALENT = _set("""
 gloomy creepy scary disturbing chaotic messy mess harsh dirty grimy crude childish cartoonish pixelated flat unfinished cold dreary

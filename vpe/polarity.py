@@ -231,7 +231,7 @@ def _resolve(phrase: Phrase, clause: Clause, before: Clause | None) -> float | N
     if phrase.negated:
         if explicit:
             return -explicit
-        phrase.wanted = phrase.predicate and phrase.own >= 0
+        phrase.wanted = True
         return phrase.own or (0.7 if phrase.predicate else -0.7)
     if explicit is not None:
         return explicit
@@ -268,15 +268,20 @@ def _inherit(clauses: list[Clause]) -> None:
         if i and any(v is None for _, v in clause.found):
             tone = running
             if tone:
-                tone = -tone if clause.link == "contrast" else tone
+                tone = -tone if _turns(clause) else tone
                 clause.found = [(p, v if v is not None else tone) for p, v in clause.found]
     for i in range(len(clauses) - 2, -1, -1):  # forward to what comes after: "warm browns and lace, I'm sold"
         clause, later = clauses[i], clauses[i + 1]
         if any(v is None for _, v in clause.found):
             tone = _tone(later)
             if tone:
-                tone = -tone if later.link == "contrast" else tone
+                tone = -tone if _turns(later) else tone
                 clause.found = [(p, v if v is not None else tone) for p, v in clause.found]
+
+
+def _turns(clause: Clause) -> bool:
+    """True where a clause is opposed to the one before; "cute but not saccharine" goes on praising."""
+    return clause.link == "contrast" and not (clause.phrases and all(p.negated for p in clause.phrases) and not clause.stance)
 
 
 def _tone(clause: Clause) -> float:

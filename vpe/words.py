@@ -13,9 +13,9 @@ from .preferences import normalise
 
 # Wordings that are art attributes in a phrase and everyday words alone.
 _WEAK = frozenset("""
-type text render renders rendered print prints poster posters hope free powerful western camp tags wash cream sand sweet photograph
+text type render renders rendered print prints poster posters hope free powerful western camp tags wash cream sand sweet photograph
 photographs worn tan fall memory motion relief magic wax filled vast raised stones classic rich shapes circles layers forms reduced moss
-stretched columns folds border borders broken tense dream night nights pattern patterns patterned
+stretched columns folds broken tense dream night nights pattern patterns patterned
 """.split())
 _LIKERS = frozenset("i we you really do not also would always still to they people did quite actually just absolutely especially "
                     "particularly and but totally".split())
@@ -78,7 +78,7 @@ def plain(sentence: str) -> str:
     text = re.sub(r"\b(is|are|r|way|just|it's|its) 2 (?=[a-z])", r"\1 too ", text.replace(" 4 me", " for me"))
     text = re.sub(r"\s*=\s*|[()\[\]]", " , ", text)
     text = re.sub(r"(?<=[a-z])/(?=[a-z]{3})", " and ", text)
-    text = re.sub(r"([a-z])\1{2,}", _shorten, text) if re.search(r"([a-z])\1{2,}", text) else text
+    text = re.sub(r"([a-z])\1{2,}", r"\1", text)  # "sooo"
     text = re.sub(r"[\w&/'-]+", lambda m: _respell(m.group()), text)
     text = re.sub(r"\b(\w+)n't\b", r"\1 not", text)
     text = re.sub(r"\b(i)'m\b", r"\1 am", text)
@@ -88,10 +88,6 @@ def plain(sentence: str) -> str:
     text = re.sub(r"(\w)'(?:d)\b", r"\1 would", text)
     text = re.sub(r"(\w)'ll\b", r"\1 will", text)
     return " ".join(text.split())
-
-
-def _shorten(match: re.Match) -> str:
-    return match.group(1) if match.group(1) not in "eo" else match.group(1)
 
 
 def _respell(word: str) -> str:
@@ -136,7 +132,7 @@ def _deletes() -> dict[str, str]:
 
 
 def _nearest(word: str) -> str | None:
-    """The listed word that a slip of the keyboard away: a letter left out, doubled, swapped, or a wrong vowel."""
+    """The listed word that is one slip of the keyboard away: a letter left out, doubled or swapped, or a wrong vowel."""
     index, words = _deletes(), _vocabulary()
     if word in index and len(index[word]) > 5:
         return index[word]  # a letter was left out
@@ -162,6 +158,8 @@ def mark(text: str) -> tuple[str, bool]:
     for pattern in _PREFER:
         text = re.sub(pattern, r" LOVE \1 MINUS \2", text)
     text = re.sub(r"\bwish(?:es|ed|ing)?\b([^.;!?]{0,60}?)\b(?:not|never|without)\b", r" WISHNOT \1 ", text)
+    text = re.sub(r"\bwish(?:es|ed|ing)?\b[^.;!?]{0,40}?\b(?:stop|quit|lose|drop|ditch|avoid)\b(?: (?:using|doing|adding|making))?",
+                  " HATE ", text)
     text = re.sub(r"\bif ((?:(?!\bi\b)[^.,;!?]){0,40}?\b(?:was|were|had|did)) not\b", r" WISHNOT \1 ", text)
     text = re.sub(r"(\b(?:is|are|feels?|looks?) )?\b(?:(?:do|like|love|enjoy|want) )?neither ([^.;!?]{2,50}?) nor\b",
                   lambda m: f" MINUS {m.group(2)} and MINUS " if m.group(1) else f" HATE {m.group(2)} and ", text)
