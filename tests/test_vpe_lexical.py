@@ -56,6 +56,18 @@ POLARITY = [
     ("luv the sooo dreamy watercolr", ["dreamy watercolor"], []),
     ("dont like the pixelatd look", [], ["pixelated"]),
     ("Misty hills \U0001F60D", ["misty"], []),
+    ("There is nothing here for me. Just fog.", [], ["fog"]),
+    ("I wouldn't say no to more lace.", ["lace"], []),
+    ("The bokeh has no business being here.", [], ["bokeh"]),
+    ("It's blurry, and I mean that as a compliment.", ["blurry"], []),
+    ("It's grainy but not in a good way.", [], ["grainy"]),
+    ("Watercolor always wins me over, oils rarely do.", ["watercolor"], ["oils"]),
+    ("The halftone distracts from the linework, which is superb.", ["linework"], ["halftone"]),
+    ("I like neither the grid nor the glow.", [], ["grid", "glow"]),
+    ("Less chrome, more rust.", ["rust"], ["chrome"]),
+    ("Too many colors.", [], ["too many colors"]),
+    ("Matte > glossy.", ["matte"], ["glossy"]),
+    ("The outlines are too heavy and the colors could be softer.", ["soft colors"], ["heavy outlines"]),
     ("I expected to hate the glitter. I was wrong, it's wonderful.", ["glitter"], []),
 ]
 
@@ -130,7 +142,8 @@ def test_the_taxonomy_has_twenty_categories_and_about_five_hundred_attributes():
 
 @pytest.mark.parametrize("look", ["black and white", "sepia", "pastel colors", "vivid colors", "dark", "bright", "high contrast",
                                   "low contrast",
-                                  "warm colors", "cool colors", "red", "purple", "outlined", "line art", "pixel art", "pixelated", "blurred",
+                                  "warm colors", "cool colors", "red", "purple", "outlined",
+                                  "line art", "pixel art", "pixelated", "blurred",
                                   "soft focus", "grainy", "film grain", "halftone", "pointillism", "hatching", "mosaic",
                                   "watercolor",
                                   "flat design", "3d render", "gradient", "neon", "glow", "colored background"])

@@ -51,6 +51,8 @@ def understand(comment: Comment) -> list[tuple[str, float, str]]:
     read_all = [read(s) for s in sentences(comment.text)]
     stances = [s.tone for s in read_all if s.tone]
     overall = stances[0] if stances and all(s * stances[0] > 0 for s in stances) else 0.0
+    hints = [p.own for s in read_all for p, _ in s.found if p.suggested and not p.weak]
+    leaning = hints[0] if hints and all(h * hints[0] > 0 for h in hints) else 0.0  # "This feels rushed. The edges are ragged."
     prior = {"like": 0.9, "dislike": -0.9}.get(comment.verdict or "", 0.0)
     for here, after in zip(read_all, read_all[1:], strict=False):
         if after.sarcastic and not after.found:  # "Another lens flare. How original."
@@ -67,7 +69,7 @@ def understand(comment: Comment) -> list[tuple[str, float, str]]:
                 value = prior
             if phrase.weak and not explicit and (near or prior or overall):
                 value = near or prior or overall
-            value = value if value is not None else near or prior or overall or 0.8
+            value = value if value is not None else near or prior or overall or leaning or 0.8
             if phrase.sure or explicit or near or prior:
                 result.append((phrase.text, round(value, 2), sentence.text, explicit and not phrase.suggested))
     said = {(normalise(text), value > 0) for text, value, _, explicit in result if explicit}

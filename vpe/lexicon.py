@@ -215,7 +215,7 @@ tasteful balanced refined expressive luxurious evocative ethereal atmospheric ci
 sleek warm depth nostalgic majestic epic hypnotic poetic soulful velvety silky tender romantic relaxing joyful handmade handcrafted
 """)
 BAD_FEATURES = _set("""
-busy cluttered clutter muddy mushy garish gaudy lurid artificial fake plastic plasticky sterile lifeless soulless bland drab dull
+rushed busy cluttered clutter muddy mushy garish gaudy lurid artificial fake plastic plasticky sterile lifeless soulless bland drab dull
 generic tacky cheesy kitschy kitsch kitch overwhelming cramped crammed crowded harsh messy mess chaotic noisy blurry oversaturated
 overexposed blown-out overdone overworked overprocessed over-processed washed-out clashing unmatched mismatched dirty grimy dingy
 depressing dreary oppressive claustrophobic flat stiff static hollow cold contrived cliche cliched corporate monotonous insipid
@@ -236,7 +236,8 @@ synthetic static oversaturated murky muddy disjointed frantic hectic greasy waxy
 """)
 # Adjectives that look like features after "is" or "so" but are not.
 NO_FEATURE = _set("""
-faulted conflicted impressed surprised tired bored moved interested excited annoyed disappointed satisfied torn-between sold done
+potential wasted effort skill skills talent attempt attempts technique execution faulted conflicted impressed surprised tired
+bored moved interested excited annoyed disappointed satisfied torn-between sold done
 drawn hooked
 convinced confused lost kind ready happy any many every only early friendly likely lonely-me necessary important possible impossible
 easy difficult hard obvious clear similar related used supposed based called named made going doing saying needed wanted loved liked

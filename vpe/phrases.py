@@ -45,8 +45,10 @@ class _Chunker:
             self.subject, self.copula = [], _NOWHERE
         elif token.text in _DEGREES:
             self.degree = i
-            if token.text == "TOO" and self._kind(i - 1) in ("A", "H"):
+            if token.text == "TOO" and self._described(i - 1):
                 self.copula = i  # "the outlines too fuzzy"
+        elif token.text in ("LESS", "MORE") and self._described(i - 1):
+            self.copula = i
         elif token.kind in "PJ" and token.text != "there":
             self.copula = _NOWHERE
             if token.kind == "J" or token.text in ("it", "this", "they"):
@@ -129,6 +131,9 @@ class _Chunker:
             return False
         self.phrases += [Phrase(f"{made.text} {head}", made.at, made.start, own=made.own, predicate=True) for head in heads]
         return True
+
+    def _described(self, i: int) -> bool:
+        return self._kind(i) in ("A", "H")
 
     def _kind(self, i: int) -> str:
         return self.clause[i].kind if 0 <= i < len(self.clause) else ""

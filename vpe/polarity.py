@@ -52,6 +52,8 @@ class Sentence:
     @property
     def tone(self) -> float:
         """The opinion, or else what wishes and excesses imply: "Not enough texture" is blame."""
+        if any(t.text in ("prefer", "want", "need", "needs", "rather") for c in self.clauses for t in c.tokens if c.phrases):
+            return -0.6  # who asks for something else is not content with this
         implied = [-p.local if p.wanted else p.local for p, _ in self.found if p.local]
         return self.stance or (implied[0] if implied and all(v * implied[0] > 0 for v in implied) else 0.0)
 
@@ -78,7 +80,7 @@ def read(sentence: str) -> Sentence:
     verdict = 0.0  # of a closing clause that only judges: "gritty, torn, flat, yes please"
     for clause, after in zip(clauses[-2::-1], clauses[:0:-1], strict=True):
         if after.stance:
-            verdict = 0.0 if after.phrases else after.stance
+            verdict = 0.0 if after.phrases or _has_object(after) else after.stance
         if after.link != "soft" or clause.stance:
             verdict = 0.0
         if verdict:
@@ -277,6 +279,11 @@ def _inherit(clauses: list[Clause]) -> None:
             if tone:
                 tone = -tone if _turns(later) else tone
                 clause.found = [(p, v if v is not None else tone) for p, v in clause.found]
+
+
+def _has_object(clause: Clause) -> bool:
+    """True for "I like to see the hand of the artist", which judges nothing said before."""
+    return bool(clause.verbs) and not clause.values and len(clause.tokens) - clause.verbs[-1][0] > 3
 
 
 def _turns(clause: Clause) -> bool:

@@ -96,7 +96,8 @@ def _unknown(clause: list[Token], first: int, start: int, stop: int, run: list[T
     if last in lx.FEEL_HEADS:
         return None if all(w in lx.LOOKS for w in words) else Phrase(text, 0, first)
     excess = start > 0 and clause[start - 1].text == "TOO"
-    if len(run) == 1 and (asked or predicate) and (excess or _ADJECTIVE.match(last)) and not last.endswith("ing"):
+    if len(run) == 1 and (asked or predicate) and (excess or _ADJECTIVE.match(last)) and not last.endswith("ing") \
+            and not _no_modifier(last):
         return Phrase(last, 0, first, sure=asked or any(t.text in lx.FEELS for t in clause[:start]))
     if 1 < len(run) <= 3 and _ADJECTIVE.match(run[0].text) and run[0].text not in lx.NO_FEATURE:
         return Phrase(text, 0, first, sure=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,7 +49,9 @@ class Token:
 def sentences(text: str) -> list[str]:
     """Sentences as written, with their closing marks."""
     parts = re.findall(r"(?:[^.!?\u2026\n]|\.(?=\w))+[.!?\u2026]*[\"')\u201d]*|[.!?\u2026]+", text)
-    return [p.strip() for p in parts if any(c.isalnum() or ord(c) > 0x2600 for c in p)]
+    # Nobody writes sentences this long; without a bound a pasted novel without full stops would take minutes.
+    pieces = [piece for p in parts for piece in (textwrap.wrap(p, 500) if len(p) > 500 else [p.strip()])]
+    return [p for p in pieces if any(c.isalnum() or ord(c) > 0x2600 for c in p)]
 
 
 @cache
