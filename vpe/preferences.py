@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 import unicodedata
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,8 @@ from . import edits as _edits
 from . import sharing
 from .errors import PreferencesError
 
-__all__ = ["Feature", "Preferences", "PreferencesError", "load_profile", "normalise", "profile_names", "save_profile"]
+__all__ = ["Feature", "Preferences", "PreferencesError", "load_profile", "normalise", "profile_names", "profile_path",
+           "save_profile"]
 
 VERSION = 1
 KIND = "viper-preferences"
@@ -164,7 +165,7 @@ class Preferences:
     def save(self, path: str | os.PathLike) -> None:
         """Write ``to_json`` whole or not at all: an interrupted save leaves the former file as it was."""
         path = Path(path)
-        draft = path.with_name(f".{uuid.uuid4().hex}.tmp")
+        draft = path.with_name(f".{os.getpid()}-{time.monotonic_ns()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -210,20 +211,21 @@ def profile_names(folder: str | os.PathLike) -> list[str]:
 
 def save_profile(folder: str | os.PathLike, name: str, prefs: Preferences) -> Path:
     """Save under a name; returns the file. Raises PreferencesError for a name that is no safe file name everywhere."""
-    path = _profile_path(folder, name)
+    path = profile_path(folder, name)
     prefs.save(path)
     return path
 
 
 def load_profile(folder: str | os.PathLike, name: str) -> Preferences:
     """Load a named profile. Raises PreferencesError when there is none."""
-    path = _profile_path(folder, name)
+    path = profile_path(folder, name)
     if not path.is_file():
         raise PreferencesError(f'There is no profile named "{name.strip()}": choose another one or save it first.')
     return Preferences.load(path)
 
 
-def _profile_path(folder: str | os.PathLike, name: str) -> Path:
+def profile_path(folder: str | os.PathLike, name: str) -> Path:
+    """The file of a named profile, inside ``folder`` whatever the name. Raises PreferencesError for an unsafe name."""
     if not isinstance(name, str) or not name.strip():
         raise PreferencesError("A profile needs a name, such as my taste.")
     name = unicodedata.normalize("NFC", name.strip())
@@ -235,6 +237,9 @@ def _profile_path(folder: str | os.PathLike, name: str) -> Path:
     if len(name.encode("utf-8", "replace")) > 200:
         raise PreferencesError("This profile name is too long: use at most 60 characters.")
     return Path(folder) / f"{name}.json"
+
+
+_profile_path = profile_path  # the name that the nodes imported first
 
 
 def _finite(weight: Any) -> bool:
