@@ -43,7 +43,7 @@ FEELS = _set("""
 feel feels felt look looks looked seem seems seemed appear appears sound sounds reads
 """)
 NEGATORS = _set("""
-not never no hardly barely neither nor nothing none nobody scarcely rarely without cannot
+zero not never no hardly barely neither nor nothing none nobody scarcely rarely without cannot
 """)
 CONTRAST = _set("""
 but though although however while whereas yet except nevertheless still despite nonetheless albeit
@@ -110,7 +110,8 @@ laugh breathe breathing sleep sleeping walk walking
 """)
 # Nouns that name what a picture is made of: with a modifier they are a feature, alone they say nothing.
 HEADS = _set("""
-color colors coloring tone tones hue hues palette palettes shade shades tint tints texture texturing textures pattern patterns lighting
+undertone undertones overtones color colors coloring tone tones hue hues palette palettes shade shades tint tints texture
+texturing textures pattern patterns lighting
 light lights shadow shadows line lines linework outline outlines edge edges stroke strokes accent accents brushstroke brushstrokes
 brushwork brush mark marks detail details detailing background backgrounds backdrop foreground composition compositions layout framing
 style styles aesthetic look looks mood vibe vibes feel feeling atmosphere contrast surface surfaces finish shape shapes form forms

@@ -33,6 +33,8 @@ class _Chunker:
                 end += 1
             for start, stop in split_run(self.clause, i, end) if end > i else ():
                 self._take(start, stop)
+                if start > i and self.phrases and self.phrases[-1].own:
+                    self.phrases[-1].predicate = True  # "I find minimalism | cold" says cold of minimalism
             i = max(end, i + 1)
         return self.phrases
 

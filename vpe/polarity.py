@@ -276,6 +276,8 @@ def _inherit(clauses: list[Clause]) -> None:
         clause, later = clauses[i], clauses[i + 1]
         if any(v is None for _, v in clause.found):
             tone = _tone(later)
+            if later.link == "contrast" and not later.stance and not any(p.local for p in later.phrases):
+                continue  # "the splatters add energy while the pale sky is calm" opposes nothing
             if tone:
                 tone = -tone if _turns(later) else tone
                 clause.found = [(p, v if v is not None else tone) for p, v in clause.found]
