@@ -125,7 +125,14 @@ class CommentsToPreferences(io.ComfyNode):
             from ..vpe.lexical import LexicalExtractor  # its word lists load with the first comment, not with the host
 
             extractor = LexicalExtractor()
-        preferences = extractor.extract(comments, max_features).edit(overrides or "")
+        found = extractor.extract(comments, max_features)
+        if not found and len(comments):
+            log.warning(
+                "No visual feature was found in the %d comments: the built-in reader knows English words for looks; "
+                "write what you see, or use Preferences from Text.",
+                len(comments),
+            )
+        preferences = found.edit(overrides or "")
         return io.NodeOutput(preferences, preferences.liked_text(), preferences.disliked_text())
 
 

@@ -3,8 +3,7 @@
 from comfy_api.latest import io, ui
 
 from .. import host
-from ..vpe.preferences import Preferences, load_profile, profile_names, save_profile
-from ..vpe.preferences import _profile_path as profile_path
+from ..vpe.preferences import Preferences, load_profile, profile_names, profile_path, save_profile
 from ._types import PreferencesType, check, one_of
 
 CATEGORY = "ViPer/preferences"

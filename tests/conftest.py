@@ -51,3 +51,34 @@ def server(tmp_path_factory):
 def client(server):
     with server.client() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def tiny(host):
+    """A random model small enough to sample in a tenth of a second: `.model`, `.clip`, `.vae`."""
+    import torch
+
+    from viper.tests.guided import tiny_model
+
+    with torch.inference_mode():
+        return tiny_model()
+
+
+@pytest.fixture(scope="session")
+def c(tiny):
+    """Its four conditionings for one prompt and one taste."""
+    import torch
+
+    from viper.tests.guided import encode, personalised
+
+    with torch.inference_mode():
+        return personalised(tiny.clip, encode(tiny.clip, "a red apple"), encode(tiny.clip, ""))
+
+
+@pytest.fixture
+def as_in_the_host():
+    """Nodes run under inference mode."""
+    import torch
+
+    with torch.inference_mode():
+        yield

@@ -239,7 +239,6 @@ def profile_path(folder: str | os.PathLike, name: str) -> Path:
     return Path(folder) / f"{name}.json"
 
 
-_profile_path = profile_path  # the name that the nodes imported first
 
 
 def _finite(weight: Any) -> bool:
