@@ -29,14 +29,14 @@ class SubjectNet(nn.Module):
 
 
 def small(x: Tensor) -> Tensor:
-    """(B, 3, 128, 128) → (B, 3, 64, 64), each picture's own brightness and contrast taken out."""
-    x = F.avg_pool2d(x, 2)
+    """(B, 3, H, H) → (B, 3, 64, 64), each picture's own brightness and contrast taken out."""
+    x = F.avg_pool2d(x, x.shape[-1] // SIDE)
     mean, std = x.mean((1, 2, 3), keepdim=True), x.std((1, 2, 3), keepdim=True)
     return (x - mean) / (std + 0.05)
 
 
 def augment(rgba: Tensor, g: torch.Generator) -> Tensor:
-    """RGBA (B, 4, 128, 128) → RGB: affine, random paper, random colour matrix, blur, noise, inversion of contrast."""
+    """RGBA (B, 4, 64, 64) → RGB: affine, random paper, random colour matrix, blur, noise, inversion of contrast."""
     b = len(rgba)
     r = lambda *s: torch.rand(*s, generator=g)  # noqa: E731
     scale, angle = 0.95 + 0.35 * r(b), (r(b) - 0.5) * 0.35
@@ -54,16 +54,16 @@ def augment(rgba: Tensor, g: torch.Generator) -> Tensor:
     x = x.clamp(0, 1) ** (0.5 + 1.5 * r(b, 1, 1, 1)) * (0.3 + 0.8 * r(b, 1, 1, 1))
     sketch = 1 - (F.max_pool2d(grey, 3, 1, 1) + F.max_pool2d(-grey, 3, 1, 1)) * 3
     x = torch.where(r(b, 1, 1, 1) < 0.1, sketch.clamp(0, 1).expand_as(x), x)
-    coarse = F.interpolate(F.avg_pool2d(x, 8), scale_factor=8)
-    soft = F.avg_pool2d(F.avg_pool2d(x, 7, 1, 3), 7, 1, 3)
+    coarse = F.interpolate(F.avg_pool2d(x, 4), scale_factor=4)
+    soft = F.avg_pool2d(F.avg_pool2d(x, 3, 1, 1), 5, 1, 2)
     pick = r(b, 1, 1, 1)
     x = torch.where(pick < 0.15, coarse, torch.where(pick < 0.35, soft, x))
-    noise = F.interpolate(torch.randn(b, 1, 32, 32, generator=g), scale_factor=4) * 0.15 * r(b, 1, 1, 1)
+    noise = F.interpolate(torch.randn(b, 1, 32, 32, generator=g), scale_factor=2) * 0.15 * r(b, 1, 1, 1)
     return x + noise * (r(b, 1, 1, 1) < 0.4)
 
 
 @torch.enable_grad()
-def train_subjects(icons: dict, names: list[str], path: Path, steps: int = 2500, batch: int = 64) -> SubjectNet:
+def train_subjects(icons: dict, names: list[str], path: Path, steps: int = 1600, batch: int = 64) -> SubjectNet:
     """``icons``: (set, subject) → RGBA uint8. Kept at ``path``."""
     net = SubjectNet(len(names))
     if path.exists():
@@ -71,14 +71,14 @@ def train_subjects(icons: dict, names: list[str], path: Path, steps: int = 2500,
         return net.eval()
     torch.manual_seed(1)
     keys = [k for k in icons if k[1] in names]
-    x = torch.stack([torch.from_numpy(icons[k]).permute(2, 0, 1) for k in keys])
+    x = torch.stack([F.avg_pool2d(torch.from_numpy(icons[k]).permute(2, 0, 1).float() / 255, 2) for k in keys])
     y = torch.tensor([names.index(k[1]) for k in keys])
     g = torch.Generator().manual_seed(2)
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.02)
     plan = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)
     for _ in range(steps):
         i = torch.randint(len(keys), (batch,), generator=g)
-        loss = F.cross_entropy(net(small(augment(x[i].float() / 255, g))), y[i], label_smoothing=0.05)
+        loss = F.cross_entropy(net(small(augment(x[i], g))), y[i], label_smoothing=0.05)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -24,6 +24,7 @@ class DiffusionConfig:
     warmup: int = 150
     cooldown: float = 0.35  # last share of the run, learning rate falling to zero
     ema: float = 0.998
+    simple: float = 0.7  # share of captions about simple subjects
     empty: float = 0.12  # captions dropped, for classifier-free guidance
     noise: float = 0.15  # captions with unknown words in them
     save_every: int = 500
@@ -36,13 +37,18 @@ def schedule() -> Tensor:
 
 
 def attention(func, q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = None, **_) -> Tensor:
-    """Plain softmax attention (B, N, heads·d); at these sizes several times faster to train on a CPU than the fused one."""
-    b, n, width = q.shape
+    """Plain softmax attention (B, N, heads·d); at these sizes several times faster to train on a CPU than the fused one.
+
+    Keys of a smaller batch are shared: B/len(k) pictures of one caption lie one after the other.
+    """
+    shape, width = q.shape, q.shape[-1]
+    b = len(k)
+    q = q.reshape(b, -1, width)
     q, k, v = (x.view(b, -1, heads, width // heads).transpose(1, 2) for x in (q, k, v))
     score = (q * (width // heads) ** -0.5) @ k.transpose(2, 3)
     if mask is not None:
         score = score + mask
-    return (score.softmax(-1).to(v.dtype) @ v).transpose(1, 2).reshape(b, n, width)
+    return (score.softmax(-1).to(v.dtype) @ v).transpose(1, 2).reshape(shape)
 
 
 OPTIONS = {"optimized_attention_override": attention}
@@ -68,13 +74,15 @@ def learning_rate(config: DiffusionConfig, step: int, elapsed: float) -> float:
 def train(net: Pocket, words: Words, vocabulary: dict, data: Path, out: Path, config: DiffusionConfig, on_save=None) -> Pocket:
     """→ the moving average. Resumes from ``out/diffusion.pt`` with its optimizer, clock and random state."""
     specs = [Spec(s["subject"], tuple(s["attributes"]), s["look"]) for s in json.loads((data / "specs.json").read_text())]
+    simple = vocabulary["subjects"]["simple"]
+    kinds = [[i for i, s in enumerate(specs) if (s.subject in simple) == k] for k in (False, True)]
     latents = np.load(data / "latents.npy", mmap_mode="r")
     abar, rng, generator = schedule(), random.Random(config.seed), torch.Generator().manual_seed(config.seed)
     parameters = [p.requires_grad_() for p in net.parameters()]
     decay = [p for p in parameters if p.ndim > 1]
     optimizer = torch.optim.AdamW(
         [{"params": decay, "weight_decay": 0.01}, {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0}],
-        lr=config.lr, betas=(0.9, 0.98), foreach=True,
+        lr=config.lr, betas=(0.9, 0.98), fused=True,
     )  # fmt: skip
     ema = [p.detach().clone() for p in parameters]
     step, elapsed, losses, path = 0, 0.0, [], out / "diffusion.pt"
@@ -84,13 +92,15 @@ def train(net: Pocket, words: Words, vocabulary: dict, data: Path, out: Path, co
             p.data.copy_(value)
             e.copy_(mean)
         optimizer.load_state_dict(saved["optimizer"])
+        for group in optimizer.param_groups:
+            group |= {"fused": True, "foreach": False}
         step, elapsed = saved["step"], saved["elapsed"]
         rng.setstate(saved["rng"])
         generator.set_state(saved["generator"])
     began = time.monotonic() - elapsed
 
     while (elapsed := time.monotonic() - began) < config.minutes * 60 and step < config.steps:
-        pick = [rng.randrange(len(specs)) for _ in range(config.groups)]
+        pick = [rng.choice(kinds[rng.random() < config.simple]) for _ in range(config.groups)]
         texts = ["" if rng.random() < config.empty else caption(specs[i], vocabulary, rng) for i in pick]
         index = torch.tensor([words.encode(t, rng, config.noise) for t in texts])
         x0 = torch.from_numpy(np.stack([latents[i] for i in pick]).astype(np.float32)).flatten(0, 1)
@@ -101,7 +111,7 @@ def train(net: Pocket, words: Words, vocabulary: dict, data: Path, out: Path, co
         a, s = abar[t].sqrt().view(-1, 1, 1, 1), (1 - abar[t]).sqrt().view(-1, 1, 1, 1)
         eps = torch.randn(x0.shape, generator=generator)
         with torch.autocast(x0.device.type, torch.bfloat16):
-            context = net.text(index, generator, encoder_attention).repeat_interleave(n // config.groups, 0)
+            context = net.text(index, generator, encoder_attention)  # one for all pictures of a caption
             v = net.unet(a * x0 + s * eps, t.float(), context, transformer_options=OPTIONS)
         loss = F.mse_loss(v.float(), a * eps - s * x0)
         for group in optimizer.param_groups:

@@ -1,7 +1,7 @@
 """Make the pocket weights: ``python -m pocket.recipe.run --stage all`` from the pack's folder.
 
 Stages, each resumable: data (fetch and render icons, draw training pictures, keep latents), decoder,
-diffusion, export. Needs npm, the PyPI package ``resvg-py`` and a host ComfyUI (COMFYUI_PATH), whose
+diffusion, export, samples. Needs npm, the PyPI package ``resvg-py`` and a host ComfyUI (COMFYUI_PATH), whose
 own UNet and CLIP classes are trained so that the keys match. ``--tiny`` is a two-minute smoke of all.
 """
 
@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+STAGES = ("all", "data", "decoder", "diffusion", "export", "samples")
 
 
 def import_pack(host: str) -> None:
@@ -104,7 +105,7 @@ class Recipe:
         decoder.train(self.autoencoder, self.data, self.out, config)
 
     def train_diffusion(self) -> None:
-        from viper.pocket.recipe import diffusion
+        from viper.pocket.recipe import diffusion, text
 
         net, words = networks(self.vocabulary)
         prompts = list(self.vocabulary["subjects"]["simple"])[:16]
@@ -115,18 +116,35 @@ class Recipe:
             sheet(self.out / f"sheet{step}.png", self.autoencoder.unproject(z))
 
         self.load_patches()
+        if not (self.out / "diffusion.pt").exists():
+            text.pretrain(net.text, words, self.vocabulary, diffusion.encoder_attention, steps=20 if self.tiny else 600)
         config = diffusion.DiffusionConfig(minutes=self.minutes, **({"steps": 20, "save_every": 10} if self.tiny else {}))
         diffusion.train(net, words, self.vocabulary, self.data, self.out, config, draw)
 
-    def export(self, path: Path) -> None:
-        """The moving averages and the decoder, fp16, into one safetensors file."""
+    def trained(self):
+        """→ the moving average, its words, and the decoder's state."""
         import torch
-        from safetensors.torch import save_file
 
         net, words = networks(self.vocabulary)
         for p, value in zip(net.parameters(), torch.load(self.out / "diffusion.pt", weights_only=False)["ema"], strict=True):
             p.data.copy_(value)
-        decoder = torch.load(self.out / "decoder.pt", weights_only=False)["autoencoder"]
+        return net, words, torch.load(self.out / "decoder.pt", weights_only=False)["autoencoder"]
+
+    def draw_samples(self, path: Path) -> None:
+        """Eight subjects, plain and in seven looks: the figure of the model card."""
+        from viper.pocket.recipe.diffusion import sample
+
+        net, words, decoder = self.trained()
+        self.autoencoder.load_state_dict(decoder)
+        looks = ["", "pastel colors", "black and white", "blue tones", "dark", "warm colors", "halftone", "pink background"]
+        prompts = [f"{s}, {a}" if a else s for s in ("apple", "tree", "house", "car", "cat", "frog", "boat", "mushroom") for a in looks]
+        sheet(path, self.autoencoder.decode(sample(net, words, prompts, self.channels, steps=30)).detach())
+
+    def export(self, path: Path) -> None:
+        """The moving averages and the decoder, fp16, into one safetensors file."""
+        from safetensors.torch import save_file
+
+        net, words, decoder = self.trained()
         sd = {f"unet.{k}": v for k, v in net.unet.state_dict().items()}
         sd |= {f"text.{k}": v for k, v in net.text.export(words.ids).items()} | {f"vae.{k}": v for k, v in decoder.items()}
         sd = {k: (v if k == "text.row_ids" else v.detach().half()).contiguous() for k, v in sd.items()}
@@ -136,7 +154,7 @@ class Recipe:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stage", choices=("all", "data", "decoder", "diffusion", "export"), default="all")
+    parser.add_argument("--stage", choices=STAGES, default="all")
     parser.add_argument("--work", type=Path, default=ROOT / ".work" / "pocket")
     parser.add_argument("--minutes", type=float, default=1e9, help="end the diffusion training, with its cooldown, after this long")
     parser.add_argument("--threads", type=int, default=0, help="one is fastest where other work runs beside")
@@ -159,6 +177,8 @@ def main() -> None:
         recipe.train_diffusion()
     if options.stage in ("all", "export"):
         recipe.export(options.to or (options.work / "tiny.safetensors" if options.tiny else WEIGHTS))
+    if options.stage in ("all", "samples"):
+        recipe.draw_samples(options.work / "tiny.jpg" if options.tiny else ROOT / "pocket" / "samples.jpg")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import random
 import torch
 from torch import Tensor, nn
 
-from .captions import FILLERS, TAILS
+from .captions import FILLERS, TAILS, Spec, caption, draw_spec, group_of, words_for
 
 LENGTH = 77
 
@@ -66,3 +66,45 @@ class TrainableText(nn.Module):
         sd |= {f"text_model.encoder.{k}": v for k, v in self.encoder.state_dict().items()}
         sd |= {f"text_model.final_layer_norm.{k}": v for k, v in self.norm.state_dict().items()}
         return sd | {"rows": self.rows.detach(), "row_ids": torch.tensor(ids, dtype=torch.int32)}
+
+
+def pretrain(text: TrainableText, words: Words, vocabulary: dict, attention, steps: int = 500, batch: int = 32, seed: int = 4) -> float:
+    """Before pictures: from any padding position, linear heads must read off subject and looks.
+
+    The padding is most of what cross-attention sees, so the UNet then finds its condition at once
+    instead of after thousands of steps. → accuracy of the subject head on the last 50 batches.
+    """
+    rng, generator = random.Random(seed), torch.Generator().manual_seed(seed)
+    groups = group_of(vocabulary)
+    subjects, looks = [*vocabulary["subjects"]["simple"], *vocabulary["subjects"]["common"]], list(groups)
+    heads = nn.Linear(text.rows.shape[1], len(subjects) + len(looks))
+    parameters = [p.requires_grad_() for p in (*text.parameters(), *heads.parameters())]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01, betas=(0.9, 0.98))
+    right = []
+    for step in range(steps):
+        index, which, has, said = [], [], torch.zeros(batch, len(looks)), torch.zeros(batch, dtype=torch.bool)
+        for i in range(batch):
+            spec = draw_spec(rng, vocabulary)
+            spec = Spec(spec.subject, spec.attributes, rng.choice(list(vocabulary["attributes"]["look"])) if spec.look else None)
+            line = caption(spec, vocabulary, rng)
+            index.append(words.encode(line, rng, 0.15))
+            which.append(subjects.index(spec.subject))
+            said[i] = any(w in line for w in words_for(spec.subject, vocabulary))
+            for name in (*spec.attributes, *filter(None, [spec.look])):
+                has[i, looks.index(name)] = 1
+        positions = torch.randint(20, LENGTH, (batch, 6), generator=generator)
+        with torch.autocast("cpu", torch.bfloat16):
+            states = text(torch.tensor(index), generator, attention)
+        logits = heads(states.float().gather(1, positions[..., None].expand(-1, -1, states.shape[-1])))
+        which = torch.tensor(which)[:, None].expand(-1, 6)
+        name_loss = nn.functional.cross_entropy(logits[..., : len(subjects)].flatten(0, 1), which.flatten(), reduction="none")
+        look_loss = nn.functional.binary_cross_entropy_with_logits(logits[..., len(subjects) :], has[:, None].expand(-1, 6, -1))
+        loss = (name_loss.view(batch, 6) * said[:, None]).mean() + 20 * look_loss
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-3 * min(1, (step + 1) / 30)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        right.append(((logits[..., : len(subjects)].argmax(-1) == which).float()[said]).mean().item())
+    return sum(right[-50:]) / len(right[-50:])
