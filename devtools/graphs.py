@@ -38,6 +38,20 @@ class Graph:
         self.notes.append((text, pos, size))
 
 
+WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+
+
+def input_specs(info: dict) -> list[tuple[str, str, dict, bool]]:
+    """(name, type, options, is a widget) of every input in the host's order."""
+    specs = []
+    for group in ("required", "optional"):
+        for name, spec in info["input"].get(group, {}).items():
+            kind, options = spec[0], spec[1] if len(spec) > 1 else {}
+            kind = "COMBO" if isinstance(kind, list) else kind
+            specs.append((name, kind, options, kind in WIDGETS and not options.get("forceInput")))
+    return specs
+
+
 CHECKPOINT = (
     "### Your own model\n\nThe pocket model ships with the pack and draws pictograms of 128 × 128, so that this graph runs at once, "
     "on any machine. For real pictures put **Load Checkpoint** in its place (it has the same three outputs) and set the latent "

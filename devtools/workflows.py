@@ -12,24 +12,12 @@ import os
 from pathlib import Path
 
 from client import Client
-from graphs import ALL, CODE_OF_A_FRIEND, Graph, Node
+from graphs import ALL, CODE_OF_A_FRIEND, Graph, Node, input_specs
 from PIL import Image
 from process import ROOT, Host, temporary_base
 
 FOLDER = ROOT / "workflows"
-WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 THUMBNAIL = 384
-
-
-def input_specs(info: dict) -> list[tuple[str, str, dict, bool]]:
-    """(name, type, options, is a widget) of every input in the host's order."""
-    specs = []
-    for group in ("required", "optional"):
-        for name, spec in info["input"].get(group, {}).items():
-            kind, options = spec[0], spec[1] if len(spec) > 1 else {}
-            kind = "COMBO" if isinstance(kind, list) else kind
-            specs.append((name, kind, options, kind in WIDGETS and not options.get("forceInput")))
-    return specs
 
 
 def api_format(graph: Graph, infos: dict) -> dict:

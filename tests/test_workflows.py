@@ -38,7 +38,7 @@ def test_the_four_example_graphs_are_there_with_thumbnails_and_api_twins():
 
 def as_api(ui, infos):
     """What the page queues for a saved workflow: widgets by the host's order of inputs, wires by their links."""
-    from viper.devtools.workflows import input_specs
+    from viper.devtools.graphs import input_specs
 
     wires = {link: [str(source), slot] for link, source, slot, *_ in ui["links"]}
     graph = {}
