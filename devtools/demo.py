@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from process import ROOT, Host, temporary_base
 
 WORKFLOW = ROOT / "workflows" / "api" / "strength_sweep.json"
-PROMPTS = ["a red apple", "a house", "a tree"]
+PROMPTS = ["a red apple", "a house", "a boat"]
 CELL, MARGIN = 192, 24
 
 
@@ -102,7 +102,7 @@ def main() -> int:
     try:
         with (
             temporary_base() as base,
-            Host(Path(os.environ["COMFYUI_PATH"]), base, log, "--cpu") as host,
+            Host(Path(os.environ["COMFYUI_PATH"]), base, log, "--cpu", "--disable-api-nodes") as host,
             Client(host.url) as client,
         ):
             print(f"[demo] the host is ready after {time.monotonic() - start:.0f} s", flush=True)

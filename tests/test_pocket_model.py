@@ -1,7 +1,5 @@
 """The shipped pocket model as host objects: every sampler, and the things people do with an SD model."""
 
-import time
-
 import pytest
 import torch
 
@@ -10,10 +8,7 @@ import torch
 def pocket(host):
     from viper.pocket.loader import load_pocket_model
 
-    began = time.perf_counter()
-    objects = load_pocket_model()
-    assert time.perf_counter() - began < 10  # about one second; shared test machines are slow
-    return objects
+    return load_pocket_model()
 
 
 @pytest.fixture(autouse=True)
