@@ -58,18 +58,17 @@ CHECKPOINT = (
     "to 512 × 512 or 1024 × 1024."
 )
 TASTE = (
-    "+ I love soft pastel colors, they make me calm\n"
-    "+ the warm light here is so cozy\n"
-    "- too dark and gloomy for me\n"
+    "+ I love warm colors, like in autumn\n"
+    "+ the thick outlines are so clear\n"
+    "- too pale for me\n"
     "- I can't stand the grainy texture"
 )
 POSTCARD = (
     "+ I love the sepia tones, like an old photo\n"
-    "+ dreamy and a little blurred, beautiful\n"
     "- the colors are way too vivid\n"
-    "- not a fan of bold outlines"
+    "- I can't stand grainy pictures"
 )
-# Made by Save Preferences from "vivid colors, halftone" against "washed out": somebody else's taste.
+# Made by Save Preferences by `workflows.py`: somebody else's taste.
 CODE_OF_A_FRIEND = "SHARE_CODE"
 
 
@@ -96,8 +95,8 @@ def _conditioning(g: Graph, pocket, found, positive, negative, beta, pos):
 
 
 def _ksampler(g: Graph, pocket, cond, latent, seed, pos):
-    return g.add(
-        "ViPerKSampler", pos, (320, 360), model=pocket[0], seed=seed, steps=20, cfg=4.0, sampler_name="euler", scheduler="normal",
+    return g.add(  # high enough for the preview below the widgets
+        "ViPerKSampler", pos, (320, 620), model=pocket[0], seed=seed, steps=20, cfg=3.0, sampler_name="euler", scheduler="normal",
         positive=cond[0], negative=cond[1], liked=cond[2], disliked=cond[3], latent_image=latent[0], denoise=1.0, beta=cond[4],
     )  # fmt: skip
 
@@ -110,7 +109,7 @@ def comments_to_picture() -> Graph:
     g = Graph("comments_to_picture", 2)
     pocket, positive, negative = _model(g, "a house")
     found = _taste(g, TASTE)
-    cond = _conditioning(g, pocket, found, positive, negative, 0.6, (700, 0))
+    cond = _conditioning(g, pocket, found, positive, negative, 0.4, (700, 0))
     latent = _latent(g, (700, 320), batch=4)
     samples = _ksampler(g, pocket, cond, latent, 7, (1060, 0))
     image = g.add("VAEDecode", (1420, 0), (220, 60), samples=samples[0], vae=pocket[2])
@@ -121,11 +120,11 @@ def comments_to_picture() -> Graph:
         (0, 580),
     )
     g.note(
-        "### How strong?\n\n**beta** bends the prompt and guides the sampler. 0 is the plain picture, 0.6 a good start, "
+        "### How strong?\n\n**beta** bends the prompt and guides the sampler. 0 is the plain picture, 0.4 a good start, "
         "above 1 the taste outweighs the prompt.",
         (700, 470),
     )
-    g.note(CHECKPOINT, (1060, 400), (320, 220))
+    g.note(CHECKPOINT, (1420, 560), (360, 200))
     return g
 
 
@@ -139,8 +138,8 @@ def strength_sweep() -> Graph:
         x = 700 + 360 * i
         cond = _conditioning(g, pocket, found, positive, negative, beta, (x, 0))
         samples = _ksampler(g, pocket, cond, latent, 7, (x, 300))
-        image = g.add("VAEDecode", (x, 700), (220, 60), f"beta = {beta:.1f}", samples=samples[0], vae=pocket[2])
-        batch = image if batch is None else g.add("ImageBatch", (x, 800), (220, 60), image1=batch[0], image2=image[0])
+        image = g.add("VAEDecode", (x, 980), (220, 60), f"beta = {beta:.1f}", samples=samples[0], vae=pocket[2])
+        batch = image if batch is None else g.add("ImageBatch", (x, 1090), (220, 60), image1=batch[0], image2=image[0])
     g.add("SaveImage", (2140, 0), (420, 480), images=batch[0], filename_prefix="viper/strength_sweep")
     g.note(
         "### The same picture, four strengths\n\nOne seed, one prompt, one taste; beta = 0, 0.3, 0.6, 0.9 from left to right. "
@@ -153,8 +152,8 @@ def strength_sweep() -> Graph:
 
 def apply_to_any_sampler() -> Graph:
     g = Graph("apply_to_any_sampler", 2)
-    pocket, positive, negative = _model(g, "a rocket")
-    taste = g.add("ViPerPreferencesFromText", (0, 320), (320, 180), liked="blue tones, soft focus", disliked="black outlines")
+    pocket, positive, negative = _model(g, "a frog")
+    taste = g.add("ViPerPreferencesFromText", (0, 320), (320, 180), liked="blue tones", disliked="warm colors")
     cond = _conditioning(g, pocket, taste, positive, negative, 0.6, (700, 0))
     latent = _latent(g, (700, 320))
     options = g.add("ViPerGuidanceOptions", (340, 320), (320, 160), start_percent=0.0, end_percent=0.8, schedule="exact", rescale=0.3)
@@ -163,7 +162,7 @@ def apply_to_any_sampler() -> Graph:
         guidance=options[0],
     )  # fmt: skip
     samples = g.add(
-        "KSamplerAdvanced", (1420, 0), (320, 340), model=guided[0], add_noise="enable", noise_seed=11, steps=20, cfg=4.0,
+        "KSamplerAdvanced", (1420, 0), (320, 570), model=guided[0], add_noise="enable", noise_seed=3, steps=20, cfg=3.0,
         sampler_name="dpmpp_2m", scheduler="karras", positive=cond[0], negative=cond[1], latent_image=latent[0], start_at_step=0,
         end_at_step=10000, return_with_leftover_noise="disable",
     )  # fmt: skip
@@ -171,18 +170,18 @@ def apply_to_any_sampler() -> Graph:
     g.add("SaveImage", (2040, 0), (320, 340), "By KSampler (Advanced)", images=image[0], filename_prefix="viper/apply_advanced")
 
     guider = g.add(
-        "ViPerGuider", (1060, 420), (320, 220), model=pocket[0], positive=cond[0], negative=cond[1], liked=cond[2], disliked=cond[3],
-        cfg=4.0, beta=cond[4], guidance=options[0],
+        "ViPerGuider", (1060, 640), (320, 220), model=pocket[0], positive=cond[0], negative=cond[1], liked=cond[2], disliked=cond[3],
+        cfg=3.0, beta=cond[4], guidance=options[0],
     )  # fmt: skip
-    noise = g.add("RandomNoise", (700, 470), (300, 90), noise_seed=11)
+    noise = g.add("RandomNoise", (700, 470), (300, 90), noise_seed=3)
     sampler = g.add("KSamplerSelect", (700, 600), (300, 70), sampler_name="dpmpp_2m")
     sigmas = g.add("BasicScheduler", (700, 710), (300, 120), model=pocket[0], scheduler="karras", steps=20, denoise=1.0)
     custom = g.add(
-        "SamplerCustomAdvanced", (1420, 420), (320, 160), noise=noise[0], guider=guider[0], sampler=sampler[0], sigmas=sigmas[0],
+        "SamplerCustomAdvanced", (1420, 640), (320, 340), noise=noise[0], guider=guider[0], sampler=sampler[0], sigmas=sigmas[0],
         latent_image=latent[0],
     )  # fmt: skip
-    image = g.add("VAEDecode", (1780, 420), (220, 60), samples=custom[0], vae=pocket[2])
-    g.add("SaveImage", (2040, 420), (320, 340), "By a custom sampler", images=image[0], filename_prefix="viper/apply_custom")
+    image = g.add("VAEDecode", (1780, 640), (220, 60), samples=custom[0], vae=pocket[2])
+    g.add("SaveImage", (2040, 640), (320, 340), "By a custom sampler", images=image[0], filename_prefix="viper/apply_custom")
     g.note(
         "### One guidance, any sampler\n\n**Apply Preference Guidance** puts it on a MODEL, so that every sampler node follows it: here "
         "KSampler (Advanced). **Preference Guider** is the same for the custom sampling nodes. Both pictures are the same.",
@@ -205,8 +204,8 @@ def share_a_taste() -> Graph:
     latent = _latent(g, (700, 150))
     batch = None
     for i, (title, taste) in enumerate((("Yours", found), ("Your friend's", friend), ("Both", saved))):
-        y = 420 * i
-        cond = _conditioning(g, pocket, taste, positive, negative, 0.7, (1060, y))
+        y = 680 * i
+        cond = _conditioning(g, pocket, taste, positive, negative, 0.5, (1060, y))
         samples = _ksampler(g, pocket, cond, latent, 5, (1420, y))
         image = g.add("VAEDecode", (1780, y), (220, 60), title, samples=samples[0], vae=pocket[2])
         batch = image if batch is None else g.add("ImageBatch", (1780, y + 110), (220, 60), image1=batch[0], image2=image[0])

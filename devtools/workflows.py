@@ -17,7 +17,7 @@ from PIL import Image
 from process import ROOT, Host, temporary_base
 
 FOLDER = ROOT / "workflows"
-THUMBNAIL = 384
+CELL = {1: 256, 2: 192}  # pixels a picture by columns; 128, their own size, for more
 
 
 def api_format(graph: Graph, infos: dict) -> dict:
@@ -82,10 +82,10 @@ def _ui_node(node: Node, ids: dict, info: dict, order: int, links: list[list]) -
 
 
 def thumbnail(pictures: list[Image.Image], columns: int) -> Image.Image:
-    """The pictures side by side, at a width that templates are shown with."""
+    """The pictures side by side."""
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
-    cell = THUMBNAIL // columns if columns > 2 else THUMBNAIL // 2
+    cell = CELL.get(columns, 128)
     sheet = Image.new("RGB", (cell * columns, cell * rows), "white")
     for n, picture in enumerate(pictures):
         sheet.paste(picture.convert("RGB").resize((cell, cell), Image.Resampling.LANCZOS), (n % columns * cell, n // columns * cell))
@@ -94,7 +94,7 @@ def thumbnail(pictures: list[Image.Image], columns: int) -> Image.Image:
 
 def friend_code(client: Client) -> str:
     """The share code in the examples, made by the node that makes them."""
-    words = {"liked": "purple tones, halftone dots, vivid colors", "disliked": "pale colors, blurred"}
+    words = {"liked": "purple tones, halftone dots", "disliked": "pale colors"}
     taste = {"class_type": "ViPerPreferencesFromText", "inputs": words}
     save = {"class_type": "ViPerSavePreferences", "inputs": {"preferences": ["1", 0], "name": "a friend"}}
     return client.run({"1": taste, "2": save})["outputs"]["2"]["text"][0]
