@@ -190,15 +190,20 @@ def build(state_dicts: dict[str, dict] | None = None, seed: int = 0, config: Poc
     return model, _build_clip(config, sds["text"], seed), _build_vae(config, autoencoder)
 
 
-def load_pocket_model(path: str | Path | None = None):
-    """``(MODEL, CLIP, VAE)`` of the shipped weights (or of another file that the recipe exported)."""
+def read_weights(path: Path) -> dict[str, dict]:
+    """``{"unet": …, "text": …, "vae": …}`` of a file that the recipe exported."""
     from safetensors.torch import load_file
 
-    path = Path(path or WEIGHTS)
-    if not path.is_file():
-        raise FileNotFoundError(f"The pocket model's weights are missing: {path}. Reinstall the pack, or run its training recipe.")
     sds: dict[str, dict] = {part: {} for part in PARTS}
     for key, value in load_file(path).items():
         part, name = key.split(".", 1)
         sds[part][name] = value
-    return build(sds)
+    return sds
+
+
+def load_pocket_model(path: str | Path | None = None):
+    """``(MODEL, CLIP, VAE)`` of the shipped weights (or of another file that the recipe exported)."""
+    path = Path(path or WEIGHTS)
+    if not path.is_file():
+        raise FileNotFoundError(f"The pocket model's weights are missing: {path}. Reinstall the pack, or run its training recipe.")
+    return build(read_weights(path))

@@ -27,10 +27,12 @@ def test_held_out_subjects_and_pairs_are_never_drawn(vocabulary):
     specs = [captions.draw_spec(rng, vocabulary) for _ in range(5000)]
     held = set(vocabulary["subjects"]["held_out"])
     drawn = {s.subject for s in specs}
-    assert len(held) == 12 and not held & drawn and len(drawn) == 100
+    assert len(held) == 12 and not held & drawn and len(drawn) > 400
     pairs = {(s.subject, a) for s in specs for a in s.attributes}
     assert not pairs & {tuple(p) for p in vocabulary["held_out_pairs"]}
-    icon = {s["icon"] for part in ("simple", "common") for s in vocabulary["subjects"][part].values()}
+    couples = {frozenset((s.subject, s.second)) for s in specs if s.second}
+    assert len(couples) > 200 and not couples & {frozenset(c) for c in vocabulary["held_out_couples"]}
+    icon = {s["icon"] for part in captions.SHARES for s in vocabulary["subjects"][part].values()}
     assert not icon & {s["icon"] for s in vocabulary["subjects"]["held_out"].values()}
 
 
@@ -64,6 +66,36 @@ def test_every_attribute_has_a_transform(vocabulary):
             x = dress(rgba, [name], groups, g)
             assert x.shape == plain.shape and 0 <= x.min() and x.max() <= 1
             assert (x - plain).abs().mean() > 0.01, name
+
+
+def test_a_colour_word_stands_with_its_subject(vocabulary):
+    rng = random.Random(3)
+    texts = [captions.caption(captions.Spec("cat", ("blue subject", "meadow"), None), vocabulary, rng) for _ in range(100)]
+    names, colours = vocabulary["subjects"]["simple"]["cat"]["words"], vocabulary["attributes"]["color"]["blue subject"]
+    said = [f"{c} {n}" for c in colours for n in names] + [f"{n} that is {c}" for c in colours for n in names]
+    assert all(any(s in t for s in said) for t in texts)
+
+
+def test_a_couple_shows_the_first_left_and_the_second_right(vocabulary):
+    import numpy as np
+
+    from viper.pocket.recipe.dataset import Placer
+
+    red, blue = np.full((128, 128, 4), 255, np.uint8), np.full((128, 128, 4), 255, np.uint8)
+    red[..., 1:3], blue[..., :2] = 0, 0
+    placer = Placer({("set", "cat"): red, ("set", "dog"): blue})
+    x = placer.couple("set", captions.Spec("cat", (), None, "dog"), random.Random(0))
+    assert x[:, 64, 32].round().tolist() == [1, 0, 0, 1] and x[:, 64, 96].round().tolist() == [0, 0, 1, 1]
+    assert x[:, 64, 64].tolist() == [0, 0, 0, 0]
+    text = captions.caption(captions.Spec("cat", (), None, "dog"), vocabulary, random.Random(0))
+    first, second = vocabulary["subjects"]["simple"]["cat"]["words"], vocabulary["subjects"]["simple"]["dog"]["words"]
+    assert min(text.index(w) for w in first if w in text) < max(text.index(w) for w in second if w in text)
+
+
+def test_at_least_sixty_attributes_in_groups_that_exclude_each_other(vocabulary):
+    groups = vocabulary["attributes"]
+    assert sum(map(len, groups.values())) >= 60 and len(groups) >= 10
+    assert all(len(wordings) >= 3 for attributes in groups.values() for wordings in attributes.values())
 
 
 def test_vocabulary_words_are_unambiguous(vocabulary):

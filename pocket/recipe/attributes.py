@@ -1,147 +1,185 @@
 """The looks of the vocabulary as image transforms, and so also their definition.
 
-Pictures are (B, 3, H, W) in [0, 1]; ``mask`` is the subject's coverage (B, 1, H, W). Patterns repeat
-every 16 pixels, two latent cells, so that the autoencoder can keep them.
+Pictures are (B, 3, H, W) in [0, 1]; ``mask`` is the subject's coverage (B, 1, H, W). Each attribute is one
+function ``(x, mask, generator) → picture``; ``dress`` puts several on, in the order of ``ORDER``.
 """
 
-from functools import lru_cache
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+from .patterns import MEDIA, TAU, TEXTURES, backdrop, blur, colour, dropped, edges, grey, grid, grow, ramp, shrink
+
 HUES = {
     "red": (0.85, 0.1, 0.1), "orange": (0.95, 0.5, 0.05), "yellow": (0.9, 0.8, 0.0), "green": (0.15, 0.65, 0.15),
     "teal": (0.0, 0.6, 0.6), "blue": (0.1, 0.25, 0.9), "purple": (0.5, 0.15, 0.8), "pink": (0.95, 0.3, 0.65),
+    "brown": (0.5, 0.3, 0.15), "lime": (0.62, 0.88, 0.1), "black": (0.16, 0.16, 0.17),
 }  # fmt: skip
-BACKGROUNDS = {
-    "black background": (0.05, 0.05, 0.06), "blue background": (0.45, 0.7, 0.95), "pink background": (0.98, 0.7, 0.82),
-    "yellow background": (0.99, 0.88, 0.4), "green background": (0.55, 0.85, 0.55),
-}  # fmt: skip
+ORDER = ("line", "medium", "palette", "hue", "temperature", "contrast", "key", "mood", "texture", "frame")
 
 
-def grey(x: Tensor) -> Tensor:
-    return (x * LUMA).sum(1, keepdim=True)
+def tinted(x: Tensor, scale: tuple, lift: tuple = (0.0, 0.0, 0.0)) -> Tensor:
+    return x * colour(*scale) + colour(*lift)
 
 
-def ramp(y: Tensor, dark: tuple, middle: tuple, light: tuple) -> Tensor:
-    """Luminance (B, 1, H, W) → colour, through three stops."""
-    a, b, c = (torch.tensor(v).view(1, 3, 1, 1) for v in (dark, middle, light))
-    return torch.where(y < 0.5, a + (b - a) * 2 * y, b + (c - b) * (2 * y - 1))
+def toned(name: str):
+    hue = HUES[name]
+    stops = tuple(0.18 * h for h in hue), hue, tuple(0.75 + 0.25 * h for h in hue)
+    return lambda x, mask, g: ramp(grey(x), *stops)
 
 
-@lru_cache
-def _blur_matrix(side: int, sigma: float) -> Tensor:
-    i = torch.arange(side)
-    k = torch.exp(-0.5 * ((i[:, None] - i[None]) / sigma) ** 2)
-    return k / k.sum(1, keepdim=True)
+def saturated(gain: float, light: float = 1.0, lift: float = 0.0):
+    return lambda x, mask, g: lift + light * (grey(x) + gain * (x - grey(x)))
 
 
-def blur(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur; as two matrix products, which a CPU does far faster than a depthwise convolution."""
-    return _blur_matrix(x.shape[-2], sigma) @ x @ _blur_matrix(x.shape[-1], sigma).T
+PALETTES = {
+    "monochrome": lambda x, mask, g: grey(x).expand_as(x),
+    "sepia": lambda x, mask, g: ramp(grey(x), (0.16, 0.09, 0.03), (0.62, 0.45, 0.27), (0.97, 0.9, 0.76)),
+    "pastel": saturated(0.8, 0.41, 0.56),
+    "vivid": saturated(1.7, 1.0, -0.04),
+    "muted": saturated(0.42, 0.72, 0.1),
+    "duotone": lambda x, mask, g: ramp(grey(x), (0.2, 0.05, 0.45), (0.85, 0.3, 0.4), (1.0, 0.8, 0.35)),
+    "inverted": lambda x, mask, g: 1 - x,
+}
+LIGHTS = {
+    "dark": lambda x, mask, g: x * 0.32,
+    "bright": lambda x, mask, g: 0.04 + 0.96 * x.clamp(min=0) ** 0.5,
+    "high contrast": lambda x, mask, g: 0.5 + 2.6 * (x - 0.55),
+    "low contrast": lambda x, mask, g: 0.56 + 0.3 * (x - 0.5),
+    "warm": lambda x, mask, g: tinted(x, (1.08, 0.88, 0.58), (0.06, 0.02, 0.0)),
+    "cool": lambda x, mask, g: tinted(x, (0.62, 0.86, 1.05), (0.0, 0.03, 0.1)),
+}
 
 
-def edges(x: Tensor, width: int) -> Tensor:
-    """Soft edge strength in [0, 1], dilated to ``width`` pixels."""
-    y = blur(x, 0.8)
-    d = F.max_pool2d(y, 3, 1, 1) + F.max_pool2d(-y, 3, 1, 1)
-    return F.max_pool2d((d.amax(1, keepdim=True) * 3.0).clamp(0, 1), width, 1, width // 2)
+def outlined(x, mask, g):
+    contour = grow(mask, 9) - shrink(mask, 3)
+    return x * (1 - torch.maximum(contour.clamp(0, 1), 0.8 * edges(x * mask, 3)))
 
 
-def grid(x: Tensor) -> tuple[Tensor, Tensor]:
+def line_art(x, mask, g):
+    contour = grow(mask, 5) - shrink(mask, 3)
+    return (1 - torch.maximum(contour.clamp(0, 1), edges(x * mask, 3))).expand_as(x)
+
+
+def silhouette(x, mask, g):
+    return x * (1 - mask) + 0.06 * mask
+
+
+def sticker(x, mask, g):
+    """A white margin round the subject, its grey rim and a soft shadow."""
+    paper, rim = grow(mask, 11), grow(mask, 15)
+    shade = 1 - 0.45 * blur(rim, 2)
+    ground = x * shade * (1 - rim) + 0.55 * (rim - paper).clamp(min=0) + paper
+    return torch.where(paper > mask, ground * (1 - mask) + x * mask, x * mask + ground * (1 - mask))
+
+
+LINES = {"outlined": outlined, "line art": line_art, "silhouette": silhouette, "sticker": sticker}
+
+
+def from_centre(x: Tensor) -> Tensor:
+    """Distance of each pixel from the middle; 1 at the middle of a side."""
+    r, c = grid(x)
     h, w = x.shape[-2:]
-    return torch.arange(h).view(1, 1, h, 1) + 0.5, torch.arange(w).view(1, 1, 1, w) + 0.5
+    return ((r / h * 2 - 1).square() + (c / w * 2 - 1).square()).sqrt()
 
 
-def halftone(x: Tensor) -> Tensor:
-    """Dots on a 45° screen of period 16, coloured as the picture, larger where it is darker; white paper."""
+def sunset(x, mask, g):
     r, c = grid(x)
-    u, v = torch.cos(torch.pi * (r + c) / 16), torch.cos(torch.pi * (r - c) / 16)
-    screen = (u * u + v * v) / 2
-    colour = F.avg_pool2d(blur(x, 3), 4).repeat_interleave(4, 2).repeat_interleave(4, 3)
-    ink = ((1 - grey(colour)) * 1.3 + 0.22).clamp(0, 0.95)
-    dots = ((screen - (1 - ink)) * 6 + 0.5).clamp(0, 1)
-    return dots * colour * 0.75 + (1 - dots)
+    t = (r / x.shape[2]).expand(1, 1, -1, c.shape[3])
+    return x * ramp(t, (0.62, 0.35, 0.62), (1.0, 0.6, 0.45), (1.0, 0.82, 0.4)) + 0.03
 
 
-def hatched(x: Tensor) -> Tensor:
-    """Dark diagonal strokes of period 16, stronger where the picture is darker."""
+def moonlit(x, mask, g):
+    return (0.35 * x + 0.65 * grey(x)) * colour(0.3, 0.4, 0.72) + colour(0.0, 0.01, 0.07)
+
+
+def eerie(x, mask, g):
+    return (0.3 * x + 0.7 * grey(x)) * colour(0.35, 0.62, 0.3) * (1.15 - 0.65 * from_centre(x)).clamp(0.15, 1)
+
+
+def romantic(x, mask, g):
+    return blur(x, 1.2) * colour(0.62, 0.48, 0.55) + colour(0.38, 0.28, 0.34)
+
+
+def dreamy(x, mask, g):
+    """A lilac veil with bloom: soft, light, colours bleeding."""
+    soft = blur(x, 4)
+    return (1 - (1 - 0.55 * x) * (1 - 0.5 * soft)) * colour(0.92, 0.86, 1.0) + colour(0.06, 0.05, 0.1)
+
+
+def foggy(x, mask, g):
+    """Grey mist, thicker towards the ground."""
+    r, _ = grid(x)
+    veil = 0.5 + 0.42 * (r / x.shape[2])
+    return x * (1 - veil) + colour(0.8, 0.83, 0.86) * veil
+
+
+MOODS = {"sunset": sunset, "moonlit": moonlit, "eerie": eerie, "romantic": romantic, "dreamy": dreamy, "foggy": foggy}
+
+
+def vignette(x, mask, g):
+    return x * (1.35 - 0.95 * from_centre(x)).clamp(0.08, 1)
+
+
+def border(x: Tensor, width: int, below: int = 0) -> Tensor:
+    """1 in a margin of ``width`` pixels, wider by ``below`` at the bottom."""
     r, c = grid(x)
-    line = (torch.cos(2 * torch.pi * (r + c) / 16) * 1.6 - 0.3).clamp(0, 1)
-    return x * (1 - line * (0.25 + 0.6 * (1 - grey(x))).clamp(0, 0.8))
+    h, w = x.shape[-2:]
+    return ((r < width) | (r > h - width - below) | (c < width) | (c > w - width)).float()
 
 
-def grainy(x: Tensor, generator: torch.Generator) -> Tensor:
-    b, _, h, w = x.shape
-    coarse = torch.randn(b, 1, h // 4, w // 4, generator=generator).repeat_interleave(4, 2).repeat_interleave(4, 3)
-    fine = torch.randn(b, 1, h, w, generator=generator)
-    return x * 0.85 + 0.03 + 0.15 * coarse + 0.06 * fine
+def framed(x, mask, g):
+    """Brown wood, 8 pixels, with a bright inner rim."""
+    r, c = grid(x)
+    wood = colour(0.36, 0.2, 0.08) * (0.9 + 0.15 * torch.cos(TAU * (r + c) / 32))
+    outer, inner = border(x, 8), border(x, 11)
+    return x * (1 - inner) + 0.85 * colour(0.9, 0.72, 0.35) * (inner - outer) + wood * outer
+
+
+def polaroid(x, mask, g):
+    """White card with a deep lower margin on grey."""
+    card, table = border(x, 12, 10), border(x, 6)
+    return x * 0.92 * (1 - card) + (card - table).clamp(min=0) * 0.99 + 0.55 * table
+
+
+FRAMES = {"vignette": vignette, "framed": framed, "polaroid": polaroid}
+WHOLE = LINES | MEDIA | PALETTES | LIGHTS | MOODS | TEXTURES | FRAMES  # by name; hues come on top
 
 
 def apply(name: str, x: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
     """One attribute on pictures that are already on their background."""
-    y = grey(x)
-    if name in HUES:
-        hue = HUES[name]
-        out = ramp(y, tuple(0.18 * h for h in hue), hue, tuple(0.75 + 0.25 * h for h in hue))
-    elif name == "monochrome":
-        out = y.expand_as(x)
-    elif name == "sepia":
-        out = ramp(y, (0.16, 0.09, 0.03), (0.62, 0.45, 0.27), (0.97, 0.9, 0.76))
-    elif name == "pastel":
-        out = 0.56 + 0.41 * (y + 0.8 * (x - y))
-    elif name == "vivid":
-        out = (y - 0.04) + 1.7 * (x - y)
-    elif name == "dark":
-        out = x * 0.32
-    elif name == "bright":
-        out = 0.04 + 0.96 * x.clamp(min=0) ** 0.5
-    elif name == "high contrast":
-        out = 0.5 + 2.6 * (x - 0.55)
-    elif name == "low contrast":
-        out = 0.56 + 0.3 * (x - 0.5)
-    elif name == "warm":
-        out = x * torch.tensor([1.08, 0.88, 0.58]).view(1, 3, 1, 1) + torch.tensor([0.06, 0.02, 0.0]).view(1, 3, 1, 1)
-    elif name == "cool":
-        out = x * torch.tensor([0.62, 0.86, 1.05]).view(1, 3, 1, 1) + torch.tensor([0.0, 0.03, 0.1]).view(1, 3, 1, 1)
-    elif name == "pixelated":
-        out = F.avg_pool2d(x, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
-    elif name == "blurred":
-        out = blur(x, 5)
-    elif name == "grainy":
-        out = grainy(x, generator)
-    elif name == "halftone":
-        out = halftone(x)
-    elif name == "hatched":
-        out = hatched(x)
-    elif name == "outlined":
-        contour = F.max_pool2d(mask, 9, 1, 4) - (-F.max_pool2d(-mask, 3, 1, 1))
-        out = x * (1 - torch.maximum(contour.clamp(0, 1), 0.8 * edges(x * mask, 3)))
-    elif name == "line art":
-        contour = F.max_pool2d(mask, 5, 1, 2) + F.max_pool2d(-mask, 3, 1, 1)
-        out = (1 - torch.maximum(contour.clamp(0, 1), edges(x * mask, 3))).expand_as(x)
-    else:
+    if name not in WHOLE and name not in HUES:
         raise ValueError(f"no transform for the attribute {name!r}")
-    return out.clamp(0, 1)
+    return (WHOLE[name] if name in WHOLE else toned(name))(x, mask, generator).clamp(0, 1)
 
 
-def backdrop(name: str | None, shape: torch.Size) -> Tensor:
-    """(1, 3, H, W) to put the subject on; white without a name."""
-    h, w = shape[-2:]
-    if name == "gradient background":
-        t = torch.linspace(0, 1, h).view(1, 1, h, 1).expand(1, 1, h, w)
-        return ramp(t, (0.45, 0.4, 0.9), (0.95, 0.55, 0.7), (1.0, 0.85, 0.45))
-    return torch.tensor(BACKGROUNDS.get(name, (1.0, 1.0, 1.0))).view(1, 3, 1, 1).expand(1, 3, h, w)
+def painted(rgb: Tensor, name: str) -> Tensor:
+    """The subject alone in another colour, its light and shade kept."""
+    hue = HUES[name]
+    y = grey(rgb)
+    if name == "black":
+        return 0.05 + 0.3 * y.expand_as(rgb)
+    return ramp(0.12 + 0.8 * y, tuple(0.25 * h for h in hue), hue, tuple(0.55 + 0.45 * h for h in hue)).clamp(0, 1)
+
+
+def lit(ground: Tensor, mask: Tensor, name: str | None) -> Tensor:
+    """What the subject does to the ground behind it."""
+    if name == "drop shadow":
+        return ground * (1 - 0.6 * dropped(blur(mask, 2), 9))
+    if name == "glowing":
+        halo = (blur(grow(mask, 9), 5) * 1.3).clamp(0, 1)
+        return ground * (1 - halo) + colour(1.0, 0.82, 0.25) * halo
+    return ground
 
 
 def dress(rgba: Tensor, chosen: list[str], groups: dict[str, str], generator: torch.Generator) -> Tensor:
     """RGBA (B, 4, H, W) → RGB with the attributes ``chosen``; ``groups`` maps attribute → group."""
-    order = ["line", "palette", "hue", "temperature", "contrast", "key", "texture"]
-    ground = next((a for a in chosen if groups[a] == "background"), None)
-    mask = rgba[:, 3:]
-    x = rgba[:, :3] * mask + backdrop(ground, rgba.shape) * (1 - mask)
-    for name in sorted((a for a in chosen if groups[a] in order), key=lambda a: order.index(groups[a])):
-        x = apply(name, x, mask, generator)
+    of = {groups[a]: a for a in chosen}
+    rgb, mask = rgba[:, :3], rgba[:, 3:]
+    if "color" in of:
+        rgb = painted(rgb, of["color"].removesuffix(" subject"))
+    ground = lit(backdrop(of.get("background"), rgba.shape).expand_as(rgb), mask, of.get("light"))
+    x = rgb * mask + ground * (1 - mask)
+    for group in ORDER:
+        if group in of:
+            x = apply(of[group], x, mask, generator)
     return x

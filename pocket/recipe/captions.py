@@ -5,17 +5,25 @@ from dataclasses import dataclass
 
 FILLERS = ["a picture of", "an icon of", "a drawing of", "an illustration of", "a", "the", "a beautiful", "an emoji of", ""]
 TAILS = ["high quality", "on white", "simple", "nice", "detailed", "cute"]
-# Groups that repaint the whole picture exclude each other.
-EXCLUSIVE = [{"palette", "hue", "temperature"}, {"palette", "hue", "temperature", "background"}, {"contrast", "key"}, {"line", "texture"}]
+# Of each set at most one: they repaint the same thing.
+EXCLUSIVE = [
+    {"palette", "hue", "temperature", "mood", "medium", "background"}, {"palette", "hue", "temperature", "mood", "medium", "color"},
+    {"contrast", "key", "mood"}, {"line", "texture", "medium"}, {"light", "medium", "line"}, {"light", "background"},
+]  # fmt: skip
+FLAT = {"line art", "silhouette", "pencil", "woodcut", "chalk", "blueprint", "neon sign"}  # leave no colour to change
+TINTS = {"palette", "hue", "temperature", "mood", "color"}
+SHARES = {"simple": 0.25, "common": 0.3, "more": 0.33, "wide": 0.12}  # of the drawn subjects
+COUPLES = 0.08  # share of pictures with two subjects, left and right
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One caption's content; ``look`` is None where the set was left open."""
+    """One caption's content; ``look`` is None where the set was left open, ``second`` stands right of ``subject``."""
 
     subject: str
     attributes: tuple[str, ...]
     look: str | None
+    second: str | None = None
 
 
 def group_of(vocabulary: dict) -> dict[str, str]:
@@ -24,29 +32,39 @@ def group_of(vocabulary: dict) -> dict[str, str]:
 
 def compatible(a: str, b: str, groups: dict[str, str]) -> bool:
     ga, gb = groups[a], groups[b]
-    if ga == gb or {a, b} == {"line art", "vivid"}:
+    if ga == gb or any(ga in s and gb in s for s in EXCLUSIVE):
         return False
-    return not any(ga in s and gb in s for s in EXCLUSIVE) and not (b == "line art" or a == "line art") | (
-        "hue" in (ga, gb) and "line" in (ga, gb)
-    )
+    return not (a in FLAT and gb in TINTS or b in FLAT and ga in TINTS)
 
 
-def draw_spec(rng: random.Random, vocabulary: dict, counts=(0.2, 0.5, 0.25, 0.05)) -> Spec:
-    """A random spec; simple subjects get about half the weight, held-out pairs never come."""
-    subjects, groups = vocabulary["subjects"], group_of(vocabulary)
-    subject = rng.choice(list(subjects["simple" if rng.random() < 0.5 else "common"]))
-    held_out = {a for s, a in vocabulary["held_out_pairs"] if s == subject}
+def draw_subject(rng: random.Random, vocabulary: dict) -> str:
+    part = rng.choices(list(SHARES), list(SHARES.values()))[0]
+    return rng.choice(list(vocabulary["subjects"][part]))
+
+
+def draw_spec(rng: random.Random, vocabulary: dict, counts=(0.15, 0.55, 0.26, 0.04)) -> Spec:
+    """A random spec; held-out pairs and couples never come."""
+    groups, subject, second = group_of(vocabulary), draw_subject(rng, vocabulary), None
+    if rng.random() < COUPLES:
+        second = draw_subject(rng, vocabulary)
+        if second == subject or [subject, second] in vocabulary["held_out_couples"] or [second, subject] in vocabulary["held_out_couples"]:
+            second = None
+    held_out = {a for s, a in vocabulary["held_out_pairs"] if s in (subject, second)}
     chosen: list[str] = []
-    kinds = [g for g in vocabulary["attributes"] if g != "look"]
-    for _ in range(rng.choices(range(len(counts)), counts)[0]):
+    everything = [a for a, g in groups.items() if g != "look" and not (second and g == "color")]
+    kinds = sorted({groups[a] for a in everything})
+    for _ in range(1 if second and rng.random() < 0.4 else 0 if second else rng.choices(range(len(counts)), counts)[0]):
         for _ in range(20):
-            group = rng.choice(kinds + ["palette", "hue", "texture"])
-            name = rng.choice(list(vocabulary["attributes"][group]))
+            # Between "every attribute alike" and "every group alike": small groups keep enough pictures.
+            name = rng.choice(everything)
+            if rng.random() < 0.35:
+                group = rng.choice(kinds)
+                name = rng.choice([a for a in vocabulary["attributes"][group]])
             if name not in held_out and all(compatible(name, c, groups) for c in chosen):
                 chosen.append(name)
                 break
     look = rng.choice([None, None, "any"])
-    return Spec(subject, tuple(chosen), look)
+    return Spec(subject, tuple(chosen), look, second)
 
 
 def words_for(subject: str, vocabulary: dict) -> list[str]:
@@ -60,16 +78,26 @@ def phrase(attribute: str, vocabulary: dict, groups: dict[str, str], rng: random
     return rng.choice(vocabulary["attributes"][groups[attribute]][attribute])
 
 
+def name_of(subject: str, vocabulary: dict, rng: random.Random) -> str:
+    return rng.choice(words_for(subject, vocabulary)) if rng.random() < 0.4 else subject
+
+
 def caption(spec: Spec, vocabulary: dict, rng: random.Random) -> str:
     """Subject and looks in free order; 5 % leave the subject out, since preferences name looks alone."""
     groups = group_of(vocabulary)
-    looks = [phrase(a, vocabulary, groups, rng) for a in spec.attributes]
+    colours = [phrase(a, vocabulary, groups, rng) for a in spec.attributes if groups[a] == "color"]
+    looks = [phrase(a, vocabulary, groups, rng) for a in spec.attributes if groups[a] != "color"]
     if spec.look:
         looks.append(phrase(spec.look, vocabulary, groups, rng))
-    name = rng.choice(words_for(spec.subject, vocabulary)) if rng.random() < 0.4 else spec.subject
+    name = name_of(spec.subject, vocabulary, rng)
     rng.shuffle(looks)
-    if looks and rng.random() < 0.05:
+    if looks and not colours and rng.random() < 0.05:
         return ", ".join(looks)
+    if colours:  # a colour stands with its subject
+        name = f"{colours[0]} {name}" if rng.random() < 0.85 else f"{name} that is {colours[0]}"
+    if spec.second:
+        other = name_of(spec.second, vocabulary, rng)
+        name = f"{name} {rng.choice(['and', 'and a', 'next to a', 'beside a', 'left of a', 'with a'])} {other}"
     subject = f"{rng.choice(FILLERS)} {name}".strip()
     style = rng.random()
     if looks and style < 0.2:

@@ -7,7 +7,7 @@ the pixels as ``pixels.npy`` for the decoder.
 
 import json
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,15 @@ class Placer:
             self.cache[key, i] = self.place(key, random.Random(f"{key}{i}"))
         return self.cache[key, i].float() / 255
 
+    def couple(self, name: str, spec: Spec, rng: random.Random) -> Tensor:
+        """Both subjects of ``spec`` side by side, each 62 pixels wide."""
+        out = torch.zeros(4, SIZE, SIZE)
+        for left, subject in ((1, spec.subject), (SIZE - 63, spec.second)):
+            rgba = torch.from_numpy(self.icons[name, subject]).permute(2, 0, 1)[None].float() / 255
+            top = SIZE // 2 - 31 + rng.randrange(-10, 11)
+            out[:, top : top + 62, left : left + 62] = F.interpolate(rgba, size=(62, 62), mode="bilinear", antialias=True)[0]
+        return out
+
     def place(self, key: tuple[str, str], rng: random.Random) -> Tensor:
         rgba = torch.from_numpy(self.icons[key]).permute(2, 0, 1)[None].float()
         side = rng.randrange(106, 121)
@@ -51,7 +60,7 @@ def resolve_look(spec: Spec, rng: random.Random) -> tuple[Spec, list[str]]:
     look = SETS[rng.choices(names, weights)[0]][1] if spec.look else None
     fitting = [n for n in names if look in (None, SETS[n][1])]
     sets = rng.choices(fitting, [SETS[n][2] for n in fitting], k=VARIANTS)
-    return Spec(spec.subject, spec.attributes, look), sets
+    return replace(spec, look=look), sets
 
 
 def pictures(icons: dict, vocabulary: dict, seed: int):
@@ -60,7 +69,7 @@ def pictures(icons: dict, vocabulary: dict, seed: int):
     groups, placer = group_of(vocabulary), Placer(icons)
     while True:
         spec, sets = resolve_look(draw_spec(rng, vocabulary), rng)
-        stack = torch.stack([placer((name, spec.subject), rng) for name in sets])
+        stack = torch.stack([placer.couple(name, spec, rng) if spec.second else placer((name, spec.subject), rng) for name in sets])
         yield spec, dress(stack, list(spec.attributes), groups, generator)
 
 

@@ -36,12 +36,15 @@ def loss_of(out: Tensor, x: Tensor) -> Tensor:
     return 2 * F.mse_loss(out, x) + 0.5 * F.l1_loss(out, x) + 0.5 * edge
 
 
-def train(autoencoder, data: Path, out: Path, config: DecoderConfig):
-    """Trains ``autoencoder.detail`` and ``unproject`` in place; resumes from ``out/decoder.pt``."""
+def train(autoencoder, data: Path, out: Path, config: DecoderConfig, fresh: bool = True):
+    """Trains ``autoencoder.detail`` and ``unproject`` in place; resumes from ``out/decoder.pt``.
+
+    ``fresh``: start from the bare transpose of the encoder, not from weights that were trained before.
+    """
     pixels = np.load(data / "pixels.npy", mmap_mode="r").reshape(-1, 3, 128, 128)
     rng, generator = np.random.default_rng(config.seed), torch.Generator().manual_seed(config.seed)
-    last = autoencoder.detail[-2]
-    last.weight.data.zero_()
+    if fresh:
+        autoencoder.detail[-2].weight.data.zero_()
     parameters = [p.requires_grad_() for p in (*autoencoder.detail.parameters(), *autoencoder.unproject.parameters())]
     optimizer = torch.optim.AdamW(parameters, lr=config.lr, weight_decay=0.0, betas=(0.9, 0.98))
     step, elapsed, losses, path = 0, 0.0, [], out / "decoder.pt"

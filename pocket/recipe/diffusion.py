@@ -24,7 +24,6 @@ class DiffusionConfig:
     warmup: int = 150
     cooldown: float = 0.35  # last share of the run, learning rate falling to zero
     ema: float = 0.998
-    simple: float = 0.7  # share of captions about simple subjects
     empty: float = 0.12  # captions dropped, for classifier-free guidance
     noise: float = 0.15  # captions with unknown words in them
     save_every: int = 500
@@ -73,9 +72,7 @@ def learning_rate(config: DiffusionConfig, step: int, elapsed: float) -> float:
 
 def train(net: Pocket, words: Words, vocabulary: dict, data: Path, out: Path, config: DiffusionConfig, on_save=None) -> Pocket:
     """→ the moving average. Resumes from ``out/diffusion.pt`` with its optimizer, clock and random state."""
-    specs = [Spec(s["subject"], tuple(s["attributes"]), s["look"]) for s in json.loads((data / "specs.json").read_text())]
-    simple = vocabulary["subjects"]["simple"]
-    kinds = [[i for i, s in enumerate(specs) if (s.subject in simple) == k] for k in (False, True)]
+    specs = [Spec(**{**s, "attributes": tuple(s["attributes"])}) for s in json.loads((data / "specs.json").read_text())]
     latents = np.load(data / "latents.npy", mmap_mode="r")
     abar, rng, generator = schedule(), random.Random(config.seed), torch.Generator().manual_seed(config.seed)
     parameters = [p.requires_grad_() for p in net.parameters()]
@@ -100,7 +97,7 @@ def train(net: Pocket, words: Words, vocabulary: dict, data: Path, out: Path, co
     began = time.monotonic() - elapsed
 
     while (elapsed := time.monotonic() - began) < config.minutes * 60 and step < config.steps:
-        pick = [rng.choice(kinds[rng.random() < config.simple]) for _ in range(config.groups)]
+        pick = rng.choices(range(len(specs)), k=config.groups)
         texts = ["" if rng.random() < config.empty else caption(specs[i], vocabulary, rng) for i in pick]
         index = torch.tensor([words.encode(t, rng, config.noise) for t in texts])
         x0 = torch.from_numpy(np.stack([latents[i] for i in pick]).astype(np.float32)).flatten(0, 1)

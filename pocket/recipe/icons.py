@@ -24,11 +24,11 @@ def vocabulary() -> dict:
     return json.loads((Path(__file__).parent.parent / "vocabulary.json").read_text())
 
 
-def fetch(work: Path) -> None:
+def fetch(work: Path, sets: dict = SETS) -> None:
     """``npm pack`` every set into ``work/npm`` (kept between runs)."""
     folder = work / "npm"
     folder.mkdir(parents=True, exist_ok=True)
-    for package, _, _ in SETS.values():
+    for package, *_ in sets.values():
         if not archive(work, package).exists():
             subprocess.run(["npm", "pack", "--silent", package], cwd=folder, check=True)
 
@@ -58,13 +58,13 @@ def _rgba(data: bytes) -> np.ndarray:
     return np.array(picture)
 
 
-def render(work: Path, slugs: dict[str, str]) -> dict[tuple[str, str], np.ndarray]:
-    """Render ``slugs`` (subject → icon slug) in every set that has them."""
+def render(work: Path, slugs: dict[str, str], sets: dict = SETS) -> dict[tuple[str, str], np.ndarray]:
+    """Render ``slugs`` (subject → icon slug, as the first set calls it) in every set that has them."""
     import resvg_py
 
     out: dict[tuple[str, str], np.ndarray] = {}
     codes: dict[str, str] = {}
-    for name, (package, _, _) in SETS.items():
+    for name, (package, *_) in sets.items():
         if name == "fluent-3d":
             with tarfile.open(archive(work, package)) as tar:
                 names = set(tar.getnames())
@@ -74,8 +74,9 @@ def render(work: Path, slugs: dict[str, str]) -> dict[tuple[str, str], np.ndarra
                         out[name, subject] = _rgba(tar.extractfile(member).read())
             continue
         svgs, chars = _svg_set(archive(work, package))
-        codes |= {slug: code for code, slug in chars.items()}
+        codes = {slug: code for code, slug in chars.items()} | codes
         for subject, slug in slugs.items():
+            slug = slug if slug in svgs else chars.get(codes.get(slug))
             if slug in svgs:
                 out[name, subject] = _rgba(resvg_py.svg_to_bytes(svg_string=svgs[slug], width=SIZE, height=SIZE))
     return out

@@ -30,8 +30,8 @@ def import_pack(host: str) -> None:
     spec.loader.exec_module(sys.modules["viper"])
 
 
-def networks(vocabulary: dict):
-    """Host UNet and host CLIP text transformer with seeded weights, wrapped for training."""
+def networks(vocabulary: dict, start: dict | None = None):
+    """Host UNet and host CLIP text transformer with seeded weights, or exported ones, wrapped for training."""
     import comfy.clip_model
     import comfy.ops
     import comfy.sd1_clip
@@ -48,7 +48,11 @@ def networks(vocabulary: dict):
     transformer = initialise(comfy.clip_model.CLIPTextModel(clip, torch.float32, "cpu", ops), 1, 0.5)
     arguments = config.unet() | {"num_heads": -1, "num_head_channels": 32}
     unet = initialise(UNetModel(**arguments, dtype=torch.float32, device="cpu", operations=ops), 0, 0.0)
-    return Pocket(unet, TrainableText(transformer, words, 2)), words
+    net = Pocket(unet, TrainableText(transformer, words, 2))
+    if start:
+        net.unet.load_state_dict(start["unet"])
+        net.text.take(start["text"], words)
+    return net, words
 
 
 def sheet(path: Path, pictures) -> None:
@@ -60,17 +64,21 @@ def sheet(path: Path, pictures) -> None:
 
 
 class Recipe:
-    def __init__(self, work: Path, minutes: float, tiny: bool):
+    def __init__(self, work: Path, minutes: float, tiny: bool, start: Path | None = None):
         from viper.pocket.autoencoder import Autoencoder
-        from viper.pocket.loader import PocketConfig, initialise
-        from viper.pocket.recipe import icons
+        from viper.pocket.loader import PocketConfig, initialise, read_weights
+        from viper.pocket.recipe import captions, icons
 
         self.work, self.minutes, self.tiny = work, minutes, tiny
         self.data, self.out = work / "set", work / "run"
         self.out.mkdir(parents=True, exist_ok=True)
         self.vocabulary = icons.vocabulary()
         self.channels = PocketConfig().latent_channels
+        self.parts = list(captions.SHARES)
         self.autoencoder = initialise(Autoencoder(self.channels), 3, 0.3)
+        self.start = read_weights(start) if start else None
+        if self.start:
+            self.autoencoder.load_state_dict(self.start["vae"])
 
     def make_data(self) -> None:
         import torch
@@ -80,36 +88,42 @@ class Recipe:
         if (self.data / "specs.json").exists():
             return
         icons.fetch(self.work)
-        slugs = {n: s["icon"] for part in ("simple", "common") for n, s in self.vocabulary["subjects"][part].items()}
+        slugs = {n: s["icon"] for part in self.parts for n, s in self.vocabulary["subjects"][part].items()}
         rendered = icons.render(self.work, slugs)
         self.data.mkdir(exist_ok=True)
         with torch.no_grad():
-            first = torch.cat([p for _, p in islice(dataset.pictures(rendered, self.vocabulary, 1), 50 if self.tiny else 500)])
-            torch.save(dataset.fit_patches(first * 2 - 1, self.channels), self.data / "patches.pt")
+            if not self.start:
+                first = torch.cat([p for _, p in islice(dataset.pictures(rendered, self.vocabulary, 1), 50 if self.tiny else 500)])
+                torch.save(dataset.fit_patches(first * 2 - 1, self.channels), self.data / "patches.pt")
             self.load_patches()
-            count = 200 if self.tiny else 12000
-            dataset.build(self.data, rendered, self.vocabulary, self.autoencoder.encode, self.channels, count, 4, 7)
+            count = 200 if self.tiny else 24000
+            dataset.build(self.data, rendered, self.vocabulary, self.autoencoder.encode, self.channels, count, 8, 7)
 
     def load_patches(self) -> None:
         import torch
 
         from viper.pocket.recipe.dataset import set_patches
 
-        set_patches(self.autoencoder, *torch.load(self.data / "patches.pt"))
+        if not self.start:
+            set_patches(self.autoencoder, *torch.load(self.data / "patches.pt"))
 
     def train_decoder(self) -> None:
         from viper.pocket.recipe import decoder
 
         self.load_patches()
-        config = decoder.DecoderConfig(minutes=self.minutes / 5, steps=20 if self.tiny else 2800)
-        decoder.train(self.autoencoder, self.data, self.out, config)
+        steps = 20 if self.tiny else 800 if self.start else 2800
+        config = decoder.DecoderConfig(minutes=self.minutes / 5, steps=steps, lr=6e-4 if self.start else 2e-3)
+        decoder.train(self.autoencoder, self.data, self.out, config, fresh=not self.start)
 
     def train_diffusion(self) -> None:
         from viper.pocket.recipe import diffusion, text
 
-        net, words = networks(self.vocabulary)
-        prompts = list(self.vocabulary["subjects"]["simple"])[:16]
-        prompts += [f"{s}, {a}" for s in ("apple", "cat") for a in ("pastel", "black and white", "blue tones", "dark")]
+        net, words = networks(self.vocabulary, self.start)
+        prompts = [s for part in self.parts[:3] for s in list(self.vocabulary["subjects"][part])[:16]]
+        prompts += [f"{s}, {a}" for s in ("apple", "cat") for a in ("pastel", "blue tones", "watercolor", "stained glass")]
+        prompts += ["blue cat", "green apple, black background", "cat and tree", "outlined rocket", "house, night sky", "dog, neon sign"]
+        prompts += ["sun, woven", "red car, in the snow", "horse", "mountain", "purple fish, polaroid", "zebra"]
+        prompts += ["frog, oil painting", "boat, eerie", "car and house", "giraffe, sticker"]
 
         def draw(average, step: int) -> None:
             z = diffusion.sample(average, words, prompts, self.channels)
@@ -117,8 +131,11 @@ class Recipe:
 
         self.load_patches()
         if not (self.out / "diffusion.pt").exists():
-            text.pretrain(net.text, words, self.vocabulary, diffusion.encoder_attention, steps=20 if self.tiny else 600)
-        config = diffusion.DiffusionConfig(minutes=self.minutes, **({"steps": 20, "save_every": 10} if self.tiny else {}))
+            known = self.start["text"]["row_ids"] if self.start else None
+            read = text.pretrain(net.text, words, self.vocabulary, diffusion.encoder_attention, 20 if self.tiny else 900, known=known)
+            print(f"after the text warm start {read:.0%} of the subjects can be read from the padding", flush=True)
+        options = {"steps": 20, "save_every": 10} if self.tiny else {"steps": 20000 if self.minutes < 1e8 else 12000, "groups": 12}
+        config = diffusion.DiffusionConfig(minutes=self.minutes, **options)
         diffusion.train(net, words, self.vocabulary, self.data, self.out, config, draw)
 
     def trained(self):
@@ -158,6 +175,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / ".work" / "pocket")
     parser.add_argument("--minutes", type=float, default=1e9, help="end the diffusion training, with its cooldown, after this long")
     parser.add_argument("--threads", type=int, default=0, help="one is fastest where other work runs beside")
+    parser.add_argument("--start", type=Path, help="go on from exported weights; words they do not know are added")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--to", type=Path, help="where export writes; default the pack's weights")
     options = parser.parse_args()
@@ -168,7 +186,7 @@ def main() -> None:
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    recipe = Recipe(options.work, options.minutes, options.tiny)
+    recipe = Recipe(options.work, options.minutes, options.tiny, options.start)
     if options.stage in ("all", "data"):
         recipe.make_data()
     if options.stage in ("all", "decoder"):

@@ -1,11 +1,13 @@
 """Captions to token rows, and the host's text encoder made trainable."""
 
+import copy
 import random
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from .captions import FILLERS, TAILS, Spec, caption, draw_spec, group_of, words_for
+from .captions import FILLERS, SHARES, TAILS, caption, draw_spec, group_of, words_for
 
 LENGTH = 77
 
@@ -15,8 +17,8 @@ class Words:
 
     def __init__(self, tokenizer, vocabulary: dict):
         self.tokenizer = tokenizer
-        texts = ["", ",", ".", "a in with, on and the", *FILLERS, *TAILS]
-        texts += [w for part in ("simple", "common") for s in vocabulary["subjects"][part].values() for w in s["words"]]
+        texts = ["", ",", ".", "a in with, on and the next to beside left of that is", *FILLERS, *TAILS]
+        texts += [w for part in SHARES for s in vocabulary["subjects"][part].values() for w in s["words"]]
         texts += [w for group in vocabulary["attributes"].values() for wordings in group.values() for w in wordings]
         self.ids = sorted({t for text in texts for t in self.tokens(text)})
         self.index = {token: i + 1 for i, token in enumerate(self.ids)}
@@ -60,6 +62,19 @@ class TrainableText(nn.Module):
             x = x + layer.mlp(layer.layer_norm2(x))
         return self.norm(x)
 
+    def take(self, sd: dict[str, Tensor], words: Words) -> None:
+        """Go on from exported weights: layers as they are, rows of the words they knew; new words keep theirs, at the same spread."""
+        rows, known = sd["rows"].float(), {int(token): i for i, token in enumerate(sd["row_ids"])}
+        self.rows.data.mul_(rows.std(0) / self.rows.data.std(0)).add_(rows.mean(0))
+        for i, token in enumerate(words.ids):
+            if token in known:
+                self.rows.data[i] = rows[known[token]]
+        parts = {"encoder.": self.encoder, "final_layer_norm.": self.norm}
+        for prefix, module in parts.items():
+            full = f"text_model.{prefix}"
+            module.load_state_dict({k.removeprefix(full): v for k, v in sd.items() if k.startswith(full)})
+        self.positions.data.copy_(sd["text_model.embeddings.position_embedding.weight"])
+
     def export(self, ids: list[int]) -> dict[str, Tensor]:
         """Keys of the host's CLIPTextModel, with the token table as ``rows`` at ``row_ids``."""
         sd = {"text_model.embeddings.position_embedding.weight": self.positions.detach()}
@@ -68,15 +83,21 @@ class TrainableText(nn.Module):
         return sd | {"rows": self.rows.detach(), "row_ids": torch.tensor(ids, dtype=torch.int32)}
 
 
-def pretrain(text: TrainableText, words: Words, vocabulary: dict, attention, steps: int = 500, batch: int = 32, seed: int = 4) -> float:
+def pretrain(
+    text: TrainableText, words: Words, vocabulary: dict, attention, steps: int, batch: int = 32, seed: int = 4, known: Tensor | None = None
+) -> float:
     """Before pictures: from any padding position, linear heads must read off subject and looks.
 
     The padding is most of what cross-attention sees, so the UNet then finds its condition at once
-    instead of after thousands of steps. → accuracy of the subject head on the last 50 batches.
+    instead of after thousands of steps. ``known`` tokens (ids) were trained before: captions made of them alone
+    must go on coming out as they did. → accuracy of the subject head on the last 50 batches.
     """
+    ids = set(known.tolist()) if known is not None else set()
+    before = copy.deepcopy(text).requires_grad_(False) if known is not None else None
+    old = torch.tensor([False, *(token in ids for token in words.ids)])
     rng, generator = random.Random(seed), torch.Generator().manual_seed(seed)
     groups = group_of(vocabulary)
-    subjects, looks = [*vocabulary["subjects"]["simple"], *vocabulary["subjects"]["common"]], list(groups)
+    subjects, looks = [s for part in SHARES for s in vocabulary["subjects"][part]], list(groups)
     heads = nn.Linear(text.rows.shape[1], len(subjects) + len(looks))
     parameters = [p.requires_grad_() for p in (*text.parameters(), *heads.parameters())]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01, betas=(0.9, 0.98))
@@ -85,7 +106,7 @@ def pretrain(text: TrainableText, words: Words, vocabulary: dict, attention, ste
         index, which, has, said = [], [], torch.zeros(batch, len(looks)), torch.zeros(batch, dtype=torch.bool)
         for i in range(batch):
             spec = draw_spec(rng, vocabulary)
-            spec = Spec(spec.subject, spec.attributes, rng.choice(list(vocabulary["attributes"]["look"])) if spec.look else None)
+            spec = replace(spec, look=rng.choice(list(vocabulary["attributes"]["look"])) if spec.look else None)
             line = caption(spec, vocabulary, rng)
             index.append(words.encode(line, rng, 0.15))
             which.append(subjects.index(spec.subject))
@@ -96,10 +117,17 @@ def pretrain(text: TrainableText, words: Words, vocabulary: dict, attention, ste
         with torch.autocast("cpu", torch.bfloat16):
             states = text(torch.tensor(index), generator, attention)
         logits = heads(states.float().gather(1, positions[..., None].expand(-1, -1, states.shape[-1])))
+        rows = torch.tensor(index)
+        keep = old[rows].all(1)
+        drift = states.new_zeros(())
+        if keep.any():
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                target = before(rows[keep], generator, attention)
+            drift = nn.functional.mse_loss(states[keep].float(), target.float())
         which = torch.tensor(which)[:, None].expand(-1, 6)
         name_loss = nn.functional.cross_entropy(logits[..., : len(subjects)].flatten(0, 1), which.flatten(), reduction="none")
         look_loss = nn.functional.binary_cross_entropy_with_logits(logits[..., len(subjects) :], has[:, None].expand(-1, 6, -1))
-        loss = (name_loss.view(batch, 6) * said[:, None]).mean() + 20 * look_loss
+        loss = (name_loss.view(batch, 6) * said[:, None]).mean() + 20 * look_loss + 10 * drift
         for group in optimizer.param_groups:
             group["lr"] = 1e-3 * min(1, (step + 1) / 30)
         optimizer.zero_grad()
