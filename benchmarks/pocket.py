@@ -113,12 +113,16 @@ class Bench:
             return f"{attribute.removesuffix(' subject')} {subject}"
         return f"{subject}, {self.vocabulary['attributes'][self.groups[attribute]][attribute][0]}"
 
-    def pairs(self, pairs: list[tuple[str, str]]) -> dict:
-        """Model and real icons on (subject, attribute) pairs: look right, subject right, both; and each picture's look."""
+    def pairs(self, pairs: list[tuple[str, str]], first: bool = False) -> dict:
+        """Model and real icons on (subject, attribute) pairs: look right, subject right, both; and each picture's look.
+
+        ``first``: the look is named before the subject.
+        """
         import torch
 
         subjects, attributes = zip(*pairs, strict=True)
-        drawn = self.paint([self.wording(*pair) for pair in pairs])
+        prompts = [self.wording(*pair) for pair in pairs]
+        drawn = self.paint([", ".join(reversed(p.split(", "))) for p in prompts] if first else prompts)
         real = torch.cat([self.real(s, [a]) for s, a in pairs])
         rows = {}
         for who, x in (("model", drawn), ("real", real)):
@@ -219,6 +223,7 @@ class Bench:
         first = f"attribute, top-1 in its group (plain is a choice too), {len(self.attributes)} attributes, {len(grid)} pictures"
         for i, what in enumerate((first, "subject under an attribute", "both right")):
             row(what, got["model"][i], got["real"][i])
+        row("both right, the look named first", *(self.pairs(grid, first=True)[who][2] for who in ("model", "real")))
         unseen = self.pairs(sorted(held))
         row(f"held-out compositions: attribute, {len(held)} pictures", unseen["model"][0], unseen["real"][0])
         row("held-out compositions: both right", unseen["model"][2], unseen["real"][2])
@@ -235,6 +240,15 @@ class Bench:
         return "\n".join(lines)
 
 
+def sheet(bench: Bench, path: Path) -> None:
+    """The hundred common subjects in four styles, five subjects (twenty pictures) a row."""
+    from PIL import Image
+
+    prompts = [f"{s}{look}" for s in bench.names for look in ("", ", watercolor", ", outlined", ", night sky")]
+    x = bench.paint(prompts).clamp(0, 1).mul(255).byte().view(-1, 20, 3, 128, 128)
+    Image.fromarray(x.permute(0, 3, 1, 4, 2).reshape(-1, 20 * 128, 3).numpy()).save(path)
+
+
 def mean(values) -> float:
     return sum(values) / len(values)
 
@@ -243,12 +257,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="half of the pictures")
     parser.add_argument("--weights", type=Path, help="judge another file than the shipped one")
+    parser.add_argument("--sheet", type=Path, help="only draw the hundred subjects in four styles into this picture")
     options = parser.parse_args()
     import_pack()
     import torch
 
     with torch.no_grad():
-        print(Bench(Painter(options.weights), options.quick).table())
+        bench = Bench(Painter(options.weights), options.quick)
+        sheet(bench, options.sheet) if options.sheet else print(bench.table())
 
 
 if __name__ == "__main__":

@@ -25,14 +25,21 @@ def build_encoders(state_dicts: dict[str, dict] | None = None, seed: int = 0):
     clip_vision.model.requires_grad_(False)
     if state_dicts is None:
         initialise(clip_vision.model, seed)
-        return clip_vision, _build_clip(TEXT, None, seed)
+        return clip_vision, projected(_build_clip(TEXT, None, seed))
     clip_vision.model.load_state_dict(state_dicts["vision"])
     text = dict(state_dicts["text"])
     scale, projection = text.pop("logit_scale"), text.pop("text_projection.weight")
     clip = _build_clip(TEXT, text, seed)
     clip.cond_stage_model.clip_l.logit_scale.data.copy_(scale)
     clip.cond_stage_model.clip_l.transformer.text_projection.weight.data.copy_(projection)
-    return clip_vision, clip
+    return clip_vision, projected(clip)
+
+
+def projected(clip):
+    """Let ``clip`` pool after its projection: for the SD1 family the host pools before it, which is another space."""
+    inner = clip.cond_stage_model.clip_l
+    inner.options_default = (*inner.options_default[:2], True)  # the host goes back to these at every text
+    return clip
 
 
 def load_pocket_encoders(path: str | Path | None = None):

@@ -143,30 +143,29 @@ class Texts:
         return [caption(s, self.vocabulary, rng) for s in specs], same.fill_diagonal_(1)
 
     def names(self, specs: list[Spec], rng: random.Random, more: int) -> tuple[list[str], Tensor]:
-        shown = dict.fromkeys([n for s in specs for n in (s.subject, s.second) if n] + rng.sample(self.subjects, min(more, len(self.subjects))))
+        said = [n for s in specs for n in (s.subject, s.second) if n]
+        shown = dict.fromkeys(said + rng.sample(self.subjects, min(more, len(self.subjects))))
         texts = [f"{rng.choice(FILLERS)} {name_of(n, self.vocabulary, rng)}".strip() for n in shown]
         return texts, torch.tensor([[int(n in (s.subject, s.second)) for n in shown] for s in specs])
 
     def looks(self, specs: list[Spec], rng: random.Random) -> tuple[list[str], Tensor]:
         """A picture whose icon set was left open may have any of the sets' looks: nobody can say."""
         texts = [phrase(a, self.vocabulary, self.groups, rng) for a in self.groups]
-        truth = [
-            [int(a in s.attributes or a == s.look) if g != "look" or s.look else -1 for a, g in self.groups.items()]
-            for s in specs
-        ]  # fmt: skip
+        truth = [[int(a in s.attributes or a == s.look) if g != "look" or s.look else -1 for a, g in self.groups.items()] for s in specs]
         return texts, torch.tensor(truth)
 
 
 def vary(x: Tensor, fixed: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirrored half of the time (unless ``fixed``: left and right are told), a little moved, softened and noisy."""
+    """Mirrored half of the time (unless ``fixed``: left and right are told), moved a little; some softened and noisy."""
     n = len(x)
     mirror = (torch.rand(n, generator=generator) < 0.5) & ~fixed
     x = torch.where(mirror.view(-1, 1, 1, 1), x.flip(3), x)
     dy, dx = torch.randint(0, 9, (2,), generator=generator).tolist()
     x = F.pad(x, (4, 4, 4, 4), mode="replicate")[..., dy : dy + SIZE, dx : dx + SIZE]
-    soft = 0.7 * torch.rand(n, 1, 1, 1, generator=generator) * (torch.rand(n, 1, 1, 1, generator=generator) < 0.3)
-    x = torch.lerp(x, F.avg_pool2d(x, 3, 1, 1, count_include_pad=False), soft)
-    return (x + 0.02 * torch.rand(n, 1, 1, 1, generator=generator) * torch.randn(x.shape, generator=generator)).clamp(0, 1)
+    some = torch.rand(n, generator=generator) < 0.3
+    y, amount = x[some], torch.rand(2, int(some.sum()), 1, 1, 1, generator=generator)
+    y = torch.lerp(y, F.avg_pool2d(y, 3, 1, 1, count_include_pad=False), 0.7 * amount[0])
+    return x.index_put((some,), (y + 0.03 * amount[1] * torch.randn(y.shape, generator=generator)).clamp(0, 1))
 
 
 def train(icons: dict, vocabulary: dict, words_tokenizer, out: Path, config: EncodersConfig) -> tuple[Encoders, Words]:
@@ -192,10 +191,9 @@ def train(icons: dict, vocabulary: dict, words_tokenizer, out: Path, config: Enc
         step, elapsed = saved["step"], saved["elapsed"]
         rng.setstate(saved["rng"])
         generator.set_state(saved["generator"])
-    began = time.monotonic() - elapsed
-    kept = elapsed
+    kept, before = elapsed, time.monotonic()
 
-    while (elapsed := time.monotonic() - began) < config.minutes * 60 and step < config.steps:
+    while elapsed < config.minutes * 60 and step < config.steps:
         pick = rng.sample(range(len(specs)), config.batch)
         shown = [specs[i] for i in pick]
         x = torch.from_numpy(np.stack([stack[i, rng.randrange(VARIANTS)] for i in pick])).float() / 255
@@ -216,6 +214,8 @@ def train(icons: dict, vocabulary: dict, words_tokenizer, out: Path, config: Enc
         optimizer.step()
         step += 1
         losses.append([loss.item() for loss in each])
+        # A step that took longer stood still while other work had the machine: its time is given back.
+        elapsed, before = elapsed + min(10.0, (now := time.monotonic()) - before), now
         if step % 50 == 0:
             captions, names, looks = np.mean(losses[-50:], axis=0)
             with (out / "encoders.log").open("a") as log:

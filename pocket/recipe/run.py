@@ -1,7 +1,7 @@
 """Make the pocket weights: ``python -m pocket.recipe.run --stage all`` from the pack's folder.
 
 Stages, each resumable: data (fetch and render icons, draw training pictures, keep latents), decoder,
-diffusion, export, samples. Needs npm, the PyPI package ``resvg-py`` and a host ComfyUI (COMFYUI_PATH), whose
+diffusion, export, samples, encoders. Needs npm, the PyPI package ``resvg-py`` and a host ComfyUI (COMFYUI_PATH), whose
 own UNet and CLIP classes are trained so that the keys match. ``--tiny`` is a two-minute smoke of all.
 """
 
@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-STAGES = ("all", "data", "decoder", "diffusion", "export", "samples")
+STAGES = ("all", "data", "decoder", "diffusion", "export", "samples", "encoders")
 
 
 def import_pack(host: str) -> None:
@@ -148,13 +148,16 @@ class Recipe:
         return net, words, torch.load(self.out / "decoder.pt", weights_only=False)["autoencoder"]
 
     def draw_samples(self, path: Path) -> None:
-        """Eight subjects, plain and in seven looks: the figure of the model card."""
+        """Eight subjects, plain and in seven looks, then compositions: the figure of the model card."""
         from viper.pocket.recipe.diffusion import sample
 
         net, words, decoder = self.trained()
         self.autoencoder.load_state_dict(decoder)
-        looks = ["", "pastel colors", "black and white", "blue tones", "dark", "warm colors", "halftone", "pink background"]
-        prompts = [f"{s}, {a}" if a else s for s in ("apple", "tree", "house", "car", "cat", "frog", "boat", "mushroom") for a in looks]
+        looks = ["", "pastel colors", "blue tones", "halftone", "watercolor", "stained glass", "neon sign", "night sky"]
+        subjects = ("apple", "tree", "house", "car", "cat", "frog", "butterfly", "mushroom")
+        prompts = [f"{s}, {a}" if a else s for s in subjects for a in looks]
+        prompts += ["blue cat", "green car, sunburst", "purple fish, framed", "cat and dog", "apple and banana", "outlined rocket, sunset"]
+        prompts += ["house, snow, vignette", "sunflower, meadow"]
         sheet(path, self.autoencoder.decode(sample(net, words, prompts, self.channels, steps=30)).detach())
 
     def export(self, path: Path) -> None:
@@ -167,6 +170,20 @@ class Recipe:
         sd = {k: (v if k == "text.row_ids" else v.detach().half()).contiguous() for k, v in sd.items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(sd, path, metadata={"format": "pt", "model": "ViPer pocket 1"})
+
+    def train_encoders(self, path: Path) -> None:
+        import comfy.sd1_clip
+
+        from viper.pocket.recipe import encoders, icons
+
+        tokenizer, out, rendered = comfy.sd1_clip.SDTokenizer().tokenizer, self.work / "encoders", {}
+        if not (out / "specs.json").exists():
+            icons.fetch(self.work)
+            slugs = {n: s["icon"] for part in self.parts for n, s in self.vocabulary["subjects"][part].items()}
+            rendered = icons.render(self.work, slugs)
+        options = {"count": 100, "steps": 10} if self.tiny else {"minutes": self.minutes}
+        encoders.train(rendered, self.vocabulary, tokenizer, out, encoders.EncodersConfig(**options))
+        encoders.export(self.vocabulary, tokenizer, out, path)
 
 
 def main() -> None:
@@ -197,6 +214,10 @@ def main() -> None:
         recipe.export(options.to or (options.work / "tiny.safetensors" if options.tiny else WEIGHTS))
     if options.stage in ("all", "samples"):
         recipe.draw_samples(options.work / "tiny.jpg" if options.tiny else ROOT / "pocket" / "samples.jpg")
+    if options.stage in ("all", "encoders"):
+        from viper.pocket.encoders import WEIGHTS as ENCODERS
+
+        recipe.train_encoders(options.work / "tiny_encoders.safetensors" if options.tiny else ENCODERS)
 
 
 if __name__ == "__main__":
