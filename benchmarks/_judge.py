@@ -30,7 +30,7 @@ class Net(nn.Module):
         layers, width = [], 3
         for i, out in enumerate(widths):
             layers += [nn.Conv2d(width, out, 3, 1 if len(widths) < 5 or i else 2, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]
-            layers += [nn.MaxPool2d(2)] if i else []
+            layers += [nn.MaxPool2d(2)]
             width = out
         self.body, self.head = nn.Sequential(*layers), nn.Linear(width * 5, classes)
 
@@ -108,7 +108,7 @@ class Judge:
         starts = np.cumsum([0, *map(len, self.groups.values())])
         self.slices = {g: slice(a, b) for g, a, b in zip(self.groups, starts[:-1], starts[1:], strict=True)}
         torch.manual_seed(1)
-        self.subject, self.look = Net(len(names), (32, 64, 128, 192)), Net(int(starts[-1]), (24, 48, 96, 128, 192))
+        self.subject, self.look = Net(len(names), (32, 64, 128, 192)), Net(int(starts[-1]), (32, 64, 96, 128, 192))
         version = hashlib.sha256(json.dumps([names, self.groups, count]).encode()).hexdigest()[:8]
         path = work / f"judge-{version}.pt"
         if not path.exists():
@@ -121,7 +121,7 @@ class Judge:
         self.subject.eval(), self.look.eval()
 
     @torch.enable_grad()
-    def train(self, pixels, subject: Tensor, labels: Tensor, steps: tuple[int, int] = (2600, 1500), batch: int = 64) -> None:
+    def train(self, pixels, subject: Tensor, labels: Tensor, steps: tuple[int, int] = (1500, 1200), batch: int = 64) -> None:
         g = torch.Generator().manual_seed(2)
         weights = {group: torch.tensor([0.3] + [1.0] * (len(names) - 1)) for group, names in self.groups.items()}
 
@@ -147,7 +147,8 @@ class Judge:
             optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.02)
             plan = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, count)
             for _ in range(count):
-                loss = loss_of(torch.randint(len(pixels), (batch,), generator=g))
+                with torch.autocast("cpu", torch.bfloat16):
+                    loss = loss_of(torch.randint(len(pixels), (batch,), generator=g)).float()
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()

@@ -17,8 +17,9 @@ def vocabulary():
 
 
 def test_everything_that_ships_is_small():
-    weights = list((POCKET / "weights").glob("*.safetensors"))
-    assert weights and sum(f.stat().st_size for f in weights) <= 24e6
+    assert {f.name for f in (POCKET / "weights").iterdir()} == {"pocket.safetensors", "encoders.safetensors"}
+    assert (POCKET / "weights" / "pocket.safetensors").stat().st_size <= 24e6
+    assert (POCKET / "weights" / "encoders.safetensors").stat().st_size <= 8e6
     assert (POCKET / "samples.jpg").stat().st_size <= 200_000
 
 
