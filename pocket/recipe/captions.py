@@ -12,8 +12,9 @@ EXCLUSIVE = [
 ]  # fmt: skip
 FLAT = {"line art", "silhouette", "pencil", "woodcut", "chalk", "blueprint", "neon sign"}  # leave no colour to change
 TINTS = {"palette", "hue", "temperature", "mood", "color"}
-SHARES = {"simple": 0.25, "common": 0.3, "more": 0.33, "wide": 0.12}  # of the drawn subjects
-COUPLES = 0.08  # share of pictures with two subjects, left and right
+SHARES = {"simple": 0.27, "common": 0.36, "more": 0.28, "wide": 0.09}  # of the drawn subjects
+COUPLES = 0.22  # share of pictures with two subjects, left and right: each is drawn anew at half the size
+PAIRED = {"simple": 0.45, "common": 0.4, "more": 0.15}  # of the subjects in couples
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def compatible(a: str, b: str, groups: dict[str, str]) -> bool:
     return not (a in FLAT and gb in TINTS or b in FLAT and ga in TINTS)
 
 
-def draw_subject(rng: random.Random, vocabulary: dict) -> str:
-    part = rng.choices(list(SHARES), list(SHARES.values()))[0]
+def draw_subject(rng: random.Random, vocabulary: dict, shares: dict[str, float] = SHARES) -> str:
+    part = rng.choices(list(shares), list(shares.values()))[0]
     return rng.choice(list(vocabulary["subjects"][part]))
 
 
@@ -46,7 +47,7 @@ def draw_spec(rng: random.Random, vocabulary: dict, counts=(0.15, 0.55, 0.26, 0.
     """A random spec; held-out pairs and couples never come."""
     groups, subject, second = group_of(vocabulary), draw_subject(rng, vocabulary), None
     if rng.random() < COUPLES:
-        second = draw_subject(rng, vocabulary)
+        subject, second = draw_subject(rng, vocabulary, PAIRED), draw_subject(rng, vocabulary, PAIRED)
         if second == subject or [subject, second] in vocabulary["held_out_couples"] or [second, subject] in vocabulary["held_out_couples"]:
             second = None
     held_out = {a for s, a in vocabulary["held_out_pairs"] if s in (subject, second)}

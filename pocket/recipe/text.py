@@ -86,11 +86,11 @@ class TrainableText(nn.Module):
 def pretrain(
     text: TrainableText, words: Words, vocabulary: dict, attention, steps: int, batch: int = 32, seed: int = 4, known: Tensor | None = None
 ) -> float:
-    """Before pictures: from any padding position, linear heads must read off subject and looks.
+    """Before pictures: from any padding position, linear heads must read off subject, second subject and looks.
 
     The padding is most of what cross-attention sees, so the UNet then finds its condition at once
-    instead of after thousands of steps. ``known`` tokens (ids) were trained before: captions made of them alone
-    must go on coming out as they did. → accuracy of the subject head on the last 50 batches.
+    instead of after thousands of steps. ``known`` tokens (ids) were trained before: captions of one subject made
+    of them alone must go on coming out as they did. → accuracy of both subject heads on the last 50 batches.
     """
     ids = set(known.tolist()) if known is not None else set()
     before = copy.deepcopy(text).requires_grad_(False) if known is not None else None
@@ -98,18 +98,20 @@ def pretrain(
     rng, generator = random.Random(seed), torch.Generator().manual_seed(seed)
     groups = group_of(vocabulary)
     subjects, looks = [s for part in SHARES for s in vocabulary["subjects"][part]], list(groups)
-    heads = nn.Linear(text.rows.shape[1], len(subjects) + len(looks))
+    n = len(subjects)
+    heads = nn.Linear(text.rows.shape[1], 2 * n + 1 + len(looks))
     parameters = [p.requires_grad_() for p in (*text.parameters(), *heads.parameters())]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01, betas=(0.9, 0.98))
     right = []
     for step in range(steps):
-        index, which, has, said = [], [], torch.zeros(batch, len(looks)), torch.zeros(batch, dtype=torch.bool)
+        index, which, beside, has, said = [], [], [], torch.zeros(batch, len(looks)), torch.zeros(batch, dtype=torch.bool)
         for i in range(batch):
             spec = draw_spec(rng, vocabulary)
             spec = replace(spec, look=rng.choice(list(vocabulary["attributes"]["look"])) if spec.look else None)
             line = caption(spec, vocabulary, rng)
             index.append(words.encode(line, rng, 0.15))
             which.append(subjects.index(spec.subject))
+            beside.append(subjects.index(spec.second) if spec.second else n)
             said[i] = any(w in line for w in words_for(spec.subject, vocabulary))
             for name in (*spec.attributes, *filter(None, [spec.look])):
                 has[i, looks.index(name)] = 1
@@ -118,21 +120,23 @@ def pretrain(
             states = text(torch.tensor(index), generator, attention)
         logits = heads(states.float().gather(1, positions[..., None].expand(-1, -1, states.shape[-1])))
         rows = torch.tensor(index)
-        keep = old[rows].all(1)
+        keep = old[rows].all(1) & (torch.tensor(beside) == n)
         drift = states.new_zeros(())
         if keep.any():
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 target = before(rows[keep], generator, attention)
             drift = nn.functional.mse_loss(states[keep].float(), target.float())
-        which = torch.tensor(which)[:, None].expand(-1, 6)
-        name_loss = nn.functional.cross_entropy(logits[..., : len(subjects)].flatten(0, 1), which.flatten(), reduction="none")
-        look_loss = nn.functional.binary_cross_entropy_with_logits(logits[..., len(subjects) :], has[:, None].expand(-1, 6, -1))
-        loss = (name_loss.view(batch, 6) * said[:, None]).mean() + 20 * look_loss + 10 * drift
+        which, beside = (torch.tensor(x)[:, None].expand(-1, 6) for x in (which, beside))
+        name_loss = nn.functional.cross_entropy(logits[..., :n].flatten(0, 1), which.flatten(), reduction="none")
+        beside_loss = nn.functional.cross_entropy(logits[..., n : 2 * n + 1].flatten(0, 1), beside.flatten(), reduction="none")
+        look_loss = nn.functional.binary_cross_entropy_with_logits(logits[..., 2 * n + 1 :], has[:, None].expand(-1, 6, -1))
+        loss = ((name_loss + beside_loss).view(batch, 6) * said[:, None]).mean() + 20 * look_loss + 10 * drift
         for group in optimizer.param_groups:
             group["lr"] = 1e-3 * min(1, (step + 1) / 30)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        right.append(((logits[..., : len(subjects)].argmax(-1) == which).float()[said]).mean().item())
+        both = (logits[..., :n].argmax(-1) == which) & (logits[..., n : 2 * n + 1].argmax(-1) == beside)
+        right.append(both.float()[said].mean().item())
     return sum(right[-50:]) / len(right[-50:])
