@@ -176,7 +176,8 @@ def halves(pictures: Tensor) -> tuple[Tensor, Tensor]:
 
 def by_pixels(group: str, x: Tensor) -> str | None:
     """Some looks of one picture (3, 128, 128) in [0, 1] told by plain statistics; None where these do not tell."""
-    from viper.benchmarks._transforms import DEGREES, PLAIN
+    from viper.benchmarks._grounds import PLAIN
+    from viper.benchmarks._transforms import DEGREES
 
     light, low = x.amax(0), x.amin(0)
     chroma, y = light - low, (x * torch.tensor([0.3, 0.59, 0.11]).view(3, 1, 1)).sum(0)

@@ -133,7 +133,8 @@ class Bench:
 
     def agreement(self, pictures, attributes: list[str]) -> tuple[float, int]:
         """How often plain statistics tell the same look as the judge, where both tell one; and of how many."""
-        from viper.benchmarks._transforms import DEGREES, PLAIN
+        from viper.benchmarks._grounds import PLAIN
+        from viper.benchmarks._transforms import DEGREES
 
         same = []
         for i, a in enumerate(attributes):

@@ -7,7 +7,9 @@ function ``(x, mask, generator) → picture``; ``dress`` puts several on, in the
 import torch
 from torch import Tensor
 
-from .patterns import MEDIA, TAU, TEXTURES, backdrop, blur, colour, dropped, edges, grey, grid, grow, ramp, shrink
+from .filters import TAU, blur, colour, dropped, edges, grey, grid, grow, ramp, shrink
+from .grounds import backdrop
+from .patterns import MEDIA, TEXTURES
 
 HUES = {
     "red": (0.85, 0.1, 0.1), "orange": (0.95, 0.5, 0.05), "yellow": (0.9, 0.8, 0.0), "green": (0.15, 0.65, 0.15),

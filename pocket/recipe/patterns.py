@@ -1,4 +1,4 @@
-"""Textures, media and grounds of the vocabulary: pictures (B, 3, H, W) in [0, 1] → the same, made another way.
+"""Textures and media of the vocabulary: pictures (B, 3, H, W) in [0, 1] → the same, made another way.
 
 Patterns repeat every 16 pixels, two latent cells, so that the autoencoder can keep them.
 """
@@ -9,81 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-TAU = 2 * torch.pi
-
-
-def colour(*rgb: float) -> Tensor:
-    return torch.tensor(rgb).view(1, 3, 1, 1)
-
-
-def grey(x: Tensor) -> Tensor:
-    return (x * LUMA).sum(1, keepdim=True)
-
-
-def ramp(y: Tensor, dark: tuple, middle: tuple, light: tuple) -> Tensor:
-    """Luminance (B, 1, H, W) → colour, through three stops."""
-    a, b, c = (colour(*v) for v in (dark, middle, light))
-    return torch.where(y < 0.5, a + (b - a) * 2 * y, b + (c - b) * (2 * y - 1))
-
-
-@lru_cache
-def _blur_matrix(side: int, sigma: float) -> Tensor:
-    i = torch.arange(side)
-    k = torch.exp(-0.5 * ((i[:, None] - i[None]) / sigma) ** 2)
-    return k / k.sum(1, keepdim=True)
-
-
-def blur(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur; as two matrix products, which a CPU does far faster than a depthwise convolution."""
-    return _blur_matrix(x.shape[-2], sigma) @ x @ _blur_matrix(x.shape[-1], sigma).T
-
-
-def edges(x: Tensor, width: int) -> Tensor:
-    """Soft edge strength in [0, 1], dilated to ``width`` pixels."""
-    y = blur(x, 0.8)
-    d = F.max_pool2d(y, 3, 1, 1) + F.max_pool2d(-y, 3, 1, 1)
-    return F.max_pool2d((d.amax(1, keepdim=True) * 3.0).clamp(0, 1), width, 1, width // 2)
-
-
-def grow(mask: Tensor, width: int) -> Tensor:
-    return F.max_pool2d(mask, width, 1, width // 2)
-
-
-def shrink(mask: Tensor, width: int) -> Tensor:
-    return -F.max_pool2d(-mask, width, 1, width // 2)
-
-
-def grid(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Row (1, 1, H, 1) and column (1, 1, 1, W) of every pixel's centre."""
-    h, w = x.shape[-2:]
-    return torch.arange(h).view(1, 1, h, 1) + 0.5, torch.arange(w).view(1, 1, 1, w) + 0.5
-
-
-def upright(x: Tensor, side: int) -> Tensor:
-    """Every pixel of a coarse picture repeated ``side`` times both ways."""
-    return x.repeat_interleave(side, 2).repeat_interleave(side, 3)
-
-
-def moved(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Read ``x`` at places shifted by (B or 1, 1, H, W) pixels."""
-    b, _, h, w = x.shape
-    r, c = grid(x)
-    rows, columns = ((r + down) / h * 2 - 1).expand(b, 1, h, w), ((c + right) / w * 2 - 1).expand(b, 1, h, w)
-    return F.grid_sample(x, torch.stack([columns[:, 0], rows[:, 0]], -1), padding_mode="border", align_corners=False)
-
-
-def dropped(x: Tensor, by: int) -> Tensor:
-    """Shifted down and right by ``by`` pixels; nothing comes in from the other side."""
-    return F.pad(x, (by, 0, by, 0))[..., : x.shape[2], : x.shape[3]]
-
-
-def noise(x: Tensor, cell: int, generator: torch.Generator) -> Tensor:
-    """Gaussian noise (B, 1, H, W), one value a ``cell`` × ``cell`` block."""
-    return upright(torch.randn(len(x), 1, x.shape[2] // cell, x.shape[3] // cell, generator=generator), cell)
-
-
-# Textures
+from .filters import TAU, blur, colour, dropped, edges, grey, grid, grow, moved, noise, shrink, upright
 
 
 def pixelated(x, mask, g):
@@ -152,10 +78,6 @@ def glitch(x, mask, g):
 def wavy(x, mask, g):
     r, c = grid(x)
     return moved(x, 3.5 * torch.sin(TAU * c / 32), 3.5 * torch.sin(TAU * r / 32))
-
-
-# Media
-
 
 def watercolor(x, mask, g):
     """Washes that run: wobbling shapes, pale uneven pigment, darker rims, paper showing through."""
@@ -253,77 +175,6 @@ def blueprint(x, mask, g):
     return colour(0.08, 0.22, 0.6) + torch.maximum(lines * 0.85, ruled) * colour(0.9, 0.8, 0.45)
 
 
-# Grounds: (1, 3, H, W) to put a subject on
-
-
-def _sky(r: Tensor, w: int, top: tuple, low: tuple) -> Tensor:
-    t = (r / r.shape[2]).expand(1, 1, -1, w)
-    return colour(*top) * (1 - t) + colour(*low) * t
-
-
-def meadow(r, c):
-    hill = (r > 88 + 5 * torch.sin(TAU * c / 96)).float()
-    return _sky(r, c.shape[3], (0.55, 0.8, 0.98), (0.85, 0.94, 1.0)) * (1 - hill) + colour(0.42, 0.72, 0.28) * hill
-
-
-def beach(r, c):
-    sea, sand = (r > 64).float(), (r > 92 + 3 * torch.sin(TAU * c / 64)).float()
-    out = _sky(r, c.shape[3], (0.6, 0.84, 1.0), (0.9, 0.96, 1.0)) * (1 - sea) + colour(0.15, 0.62, 0.8) * sea
-    return out * (1 - sand) + colour(0.96, 0.85, 0.6) * sand
-
-
-def night_sky(r, c):
-    star = ((r % 32 - 12).square() + ((c + (r // 32 % 2) * 20) % 40 - 14).square() < 7).float()
-    return _sky(r, c.shape[3], (0.03, 0.04, 0.16), (0.16, 0.14, 0.4)) * (1 - star) + colour(1.0, 0.97, 0.75) * star
-
-
-def underwater(r, c):
-    bubble = ((r % 40 - 14).square() + ((c + r // 40 * 24) % 48 - 18).square() - 25).abs().lt(11).float()
-    return _sky(r, c.shape[3], (0.3, 0.8, 0.88), (0.02, 0.25, 0.5)) * (1 - 0.4 * bubble) + 0.4 * bubble
-
-
-def snow(r, c):
-    ground = (r > 94 + 4 * torch.sin(TAU * c / 80)).float()
-    flake = ((r % 24 - 8).square() + ((c + (r // 24 % 2) * 14) % 28 - 9).square() < 7).float()
-    out = _sky(r, c.shape[3], (0.5, 0.62, 0.78), (0.72, 0.8, 0.9)) * (1 - flake) + flake
-    return out * (1 - ground) + colour(0.97, 0.98, 1.0) * ground
-
-
-def striped(r, c):
-    band = ((r + c) // 16 % 2 < 1).float()
-    return colour(0.98, 0.8, 0.75) * band + colour(0.99, 0.95, 0.88) * (1 - band)
-
-
-def polka_dots(r, c):
-    dot = ((r % 32 - 16).square() + ((c + (r // 32 % 2) * 16) % 32 - 16).square() < 64).float()
-    return colour(0.35, 0.75, 0.72) * dot + colour(0.97, 0.97, 0.9) * (1 - dot)
-
-
-def checkered(r, c):
-    dark = ((r // 16 + c // 16) % 2 < 1).float()
-    return colour(0.75, 0.75, 0.78) * dark + colour(0.97, 0.97, 0.97) * (1 - dark)
-
-
-def sunburst(r, c):
-    angle = torch.atan2(r - r.shape[2] / 2, c - c.shape[3] / 2)
-    ray = (torch.sin(12 * angle) > 0).float()
-    return colour(1.0, 0.85, 0.4) * ray + colour(1.0, 0.62, 0.3) * (1 - ray)
-
-
-def gradient(r, c):
-    t = (r / r.shape[2]).expand(1, 1, -1, c.shape[3])
-    return ramp(t, (0.45, 0.4, 0.9), (0.95, 0.55, 0.7), (1.0, 0.85, 0.45))
-
-
-GROUNDS = {
-    "gradient background": gradient, "striped background": striped, "polka dots": polka_dots, "checkered background": checkered,
-    "sunburst": sunburst, "meadow": meadow, "beach": beach, "night sky": night_sky, "underwater": underwater, "snow": snow,
-}  # fmt: skip
-PAPERS = {
-    "black background": (0.05, 0.05, 0.06), "blue background": (0.45, 0.7, 0.95), "pink background": (0.98, 0.7, 0.82),
-    "yellow background": (0.99, 0.88, 0.4), "green background": (0.55, 0.85, 0.55), "red background": (0.85, 0.2, 0.18),
-    "purple background": (0.62, 0.42, 0.82), "gray background": (0.6, 0.6, 0.6),
-}  # fmt: skip
 TEXTURES = {
     "pixelated": pixelated, "blurred": lambda x, mask, g: blur(x, 5), "grainy": grainy, "halftone": halftone, "hatched": hatched,
     "mosaic": mosaic, "scanlines": scanlines, "splattered": splattered, "woven": woven, "glitch": glitch, "wavy": wavy,
@@ -332,10 +183,3 @@ MEDIA = {
     "watercolor": watercolor, "oil painting": oil_painting, "pencil": pencil, "woodcut": woodcut, "stained glass": stained_glass,
     "chalk": chalk, "neon sign": neon_sign, "paper cut": paper_cut, "blueprint": blueprint,
 }  # fmt: skip
-
-
-def backdrop(name: str | None, shape: torch.Size) -> Tensor:
-    """(1, 3, H, W) to put the subject on; white without a name."""
-    if name in GROUNDS:
-        return GROUNDS[name](*grid(torch.empty(shape, device="meta"))) + torch.zeros(1, 3, *shape[-2:])
-    return colour(*PAPERS.get(name, (1.0, 1.0, 1.0))).expand(1, 3, *shape[-2:])
