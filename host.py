@@ -46,6 +46,13 @@ def scheduler_names() -> list[str]:
 # --- folders ---------------------------------------------------------------------------------------------------------
 
 
+def attributes_file() -> Path:
+    """Where artists may add attributes and wordings of their own, in the host's user directory."""
+    import folder_paths
+
+    return Path(folder_paths.get_user_directory()) / PACK / "attributes.json"
+
+
 def profile_folder() -> Path:
     """Where saved preferences live: the host's user directory, so that they outlive an update of the pack."""
     import folder_paths

@@ -1,8 +1,9 @@
 """How well the built-in extractor reads comments.
 
-usage: python benchmarks/comments.py [GOLD.json] [--scorer PATH] [--part train|held-out|all] [--errors] [--out PREDICTED.json]
+usage: python benchmarks/comments.py [GOLD.json …] [--scorer PATH] [--part train|held-out|all] [--means both|rules|tagger|all]
+       [--errors] [--out PREDICTED.json] [--people N]
 
-GOLD.json defaults to comments_own.json beside this file. A predicted feature matches a gold item of its side when,
+GOLD.json defaults to comments_own.json and comments_people.json beside this file. A predicted feature matches a gold item of its side when,
 lower-cased and without plural endings, one is a run of whole words of the other and the prediction is at most one word
 longer; bare heads ("texture") match nothing. Matching is one to one; further wordings of a matched item do not count.
 A feature is flipped when it stands on both sides or matches an item of the other side only. ``--scorer`` uses the
@@ -36,7 +37,8 @@ def load(path: Path, name: str):
 
 def stem(text: str) -> tuple[str, ...]:
     text = text.lower().replace("colour", "color").replace("grey", "gray").replace("-", " ")
-    return tuple(w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith("ss") else w for w in re.findall(r"[a-z0-9']+", text))
+    words = re.findall(r"[a-z0-9'\uac00-\ud7a3]+", text)
+    return tuple(w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith("ss") else w for w in words)
 
 
 def contains(long: tuple[str, ...], short: tuple[str, ...]) -> bool:
@@ -106,39 +108,80 @@ def print_errors(gold: dict, predicted: dict) -> None:
                   f"wrong {[g for g, fit in zip(guesses, fits, strict=True) if not fit]}")
 
 
+def features_of(extractor, profile: dict) -> dict[str, list[str]]:
+    from vpe.comments import Comment, Comments
+
+    preferences = extractor.extract(Comments(tuple(Comment(c["text"], c.get("verdict")) for c in profile["comments"])))
+    return {"liked": [f.text for f in preferences.liked], "disliked": [f.text for f in preferences.disliked]}
+
+
+def rows(gold: dict, name: str, means: list[str], scorer, options) -> None:
+    """One line of the table for each way of reading."""
+    from vpe.extractor import BuiltInExtractor
+
+    for mean in means:
+        extractor = BuiltInExtractor(mean)
+        extractor.extract(_one(gold))  # what is loaded once is not a comment's time
+        start = time.perf_counter()
+        predicted = {p["id"]: features_of(extractor, p) for p in gold["profiles"]}
+        spent, count = time.perf_counter() - start, sum(len(p["comments"]) for p in gold["profiles"])
+        if options.out:
+            options.out.write_text(json.dumps(predicted, ensure_ascii=False, indent=1), encoding="utf-8")
+        if options.errors:
+            print_errors(gold, predicted)
+        result = scorer(gold, predicted)
+        print("| {} | {} | {:.3f} | {:.3f} | {:.3f} | {:.1%} of {} | {:.1f} ms |".format(
+            name, mean, *result["all"], result["flipped"], result["predicted"], 1000 * spent / max(1, count)))
+
+
+def _one(gold: dict):
+    from vpe.comments import Comment, Comments
+
+    return Comments((Comment(gold["profiles"][0]["comments"][0]["text"]),))
+
+
+def people(count: int, seed: int = 5) -> None:
+    """The author test and the VP-vs-VP test (``vpe/agents.py``) in words of comments that the tagger was not trained on."""
+    from vpe import agents
+    from vpe.extractor import BuiltInExtractor
+    from vpe.recipe.marked import load, set_aside
+
+    moulds = [m for path in sorted((HERE.parent / "vpe" / "recipe" / "comments").glob("*.txt")) if path.stem != "korean"
+              for m in set_aside(load(path)) if m.marks]
+    crowd = agents.draw_agents(count, seed)
+    for mean in ("both", "rules"):
+        author, preference = (test(BuiltInExtractor(mean), crowd, moulds, seed) for test in (agents.author_test, agents.preference_test))
+        print(f"{count} people, {mean}: author test {author:.1%}, VP-vs-VP {preference:.1%}, by chance 20.0%")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("gold", nargs="?", type=Path, default=HERE / "comments_own.json")
+    parser.add_argument("gold", nargs="*", type=Path, default=[HERE / "comments_own.json", HERE / "comments_people.json"])
     parser.add_argument("--scorer", type=Path)
     parser.add_argument("--part", choices=("train", "held-out", "all"), default="all")
+    parser.add_argument("--means", choices=("both", "rules", "tagger", "all"), default="both")
+    parser.add_argument("--people", type=int, default=0, help="only the author and VP-vs-VP tests, on this many synthetic people")
     parser.add_argument("--errors", action="store_true")
     parser.add_argument("--out", type=Path)
-    args = parser.parse_args()
+    options = parser.parse_args()
 
     load(HERE.parent / "vpe", "vpe")
-    from vpe.comments import Comment, Comments
-    from vpe.lexical import LexicalExtractor
+    if options.people:
+        return people(options.people)
+    from vpe.extractor import MEANS
 
-    gold = json.loads(args.gold.read_text(encoding="utf-8"))
-    if args.part != "all":
-        gold["profiles"] = [p for p in gold["profiles"] if bool(p.get("held_out")) == (args.part == "held-out")]
-    extractor, predicted, count = LexicalExtractor(), {}, 0
-    start = time.perf_counter()
-    for profile in gold["profiles"]:
-        comments = Comments(tuple(Comment(c["text"], c.get("verdict")) for c in profile["comments"]))
-        preferences = extractor.extract(comments)
-        predicted[profile["id"]] = {"liked": [f.text for f in preferences.liked], "disliked": [f.text for f in preferences.disliked]}
-        count += len(comments)
-    spent = time.perf_counter() - start
-    if args.out:
-        args.out.write_text(json.dumps(predicted, ensure_ascii=False, indent=1), encoding="utf-8")
-    if args.errors:
-        print_errors(gold, predicted)
-    result = (load(args.scorer, "scorer").score if args.scorer else score)(gold, predicted)
-    for side in ("liked", "disliked", "all"):
-        print("{:9} precision {:.3f}  recall {:.3f}  F1 {:.3f}".format(side, *result[side]))
-    print(f"flipped   {result['flipped']:.3f} of {result['predicted']} predicted")
-    print(f"speed     {1000 * spent / max(1, count):.2f} ms a comment, {count} comments")
+    scorer = load(options.scorer, "scorer").score if options.scorer else score
+    print("| set | means | precision | recall | F1 | flipped | a comment |\n|---|---|---|---|---|---|---|")
+    for path in options.gold:
+        gold = json.loads(path.read_text(encoding="utf-8"))
+        for language in ("en", "ko"):
+            some = [p for p in gold["profiles"] if p.get("language", "en") == language]
+            if options.part != "all":
+                some = [p for p in some if bool(p.get("held_out")) == (options.part == "held-out")]
+            if some:
+                name = f"{path.stem}, {language}, {options.part} ({len(some)} people)"
+                means = [options.means] if options.means != "all" else [m for m in MEANS if language == "en" or m == "both"]
+                rows({"profiles": some}, name, means, scorer, options)
 
 
 if __name__ == "__main__":

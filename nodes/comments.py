@@ -122,14 +122,19 @@ class CommentsToPreferences(io.ComfyNode):
         if clip_vision is not None and extractor is None:
             log.warning("The built-in extractor reads the words alone: the connected CLIP Vision is not used.")
         if extractor is None:
-            from ..vpe.lexical import LexicalExtractor  # its word lists load with the first comment, not with the host
+            from ..vpe.attributes import extend
+            from ..vpe.extractor import BuiltInExtractor  # its word lists load with the first comment, not with the host
+            from ..vpe.languages import advice
 
-            extractor = LexicalExtractor()
+            extend(host.attributes_file())
+            extractor = BuiltInExtractor()
+            if unread := advice([c.text for c in comments.items]):
+                log.warning(unread)
         found = extractor.extract(comments, max_features)
         if not found and len(comments):
             log.warning(
-                "No visual feature was found in the %d comments: the built-in reader knows English words for looks; "
-                "write what you see, or use Preferences from Text.",
+                "No visual feature was found in the %d comments: name what you see, such as its colors, light or lines, "
+                "or use Preferences from Text.",
                 len(comments),
             )
         preferences = found.edit(overrides or "")

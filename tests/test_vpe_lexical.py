@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from viper.vpe.attributes import attributes, categories, lookup
 from viper.vpe.comments import Comment, Comments
-from viper.vpe.lexical import LexicalExtractor
+from viper.vpe.extractor import BuiltInExtractor
 from viper.vpe.preferences import Preferences, normalise
 
 
 def read(*texts, verdict=None):
-    prefs = LexicalExtractor().extract(Comments(tuple(Comment(t, verdict) for t in texts)))
+    prefs = BuiltInExtractor().extract(Comments(tuple(Comment(t, verdict) for t in texts)))
     return [f.text for f in prefs.liked], [f.text for f in prefs.disliked]
 
 
@@ -98,7 +98,7 @@ def test_subjects_opinions_and_bare_heads_are_no_features(text):
 
 
 def test_empty_comments_give_empty_preferences():
-    assert LexicalExtractor().extract(Comments()) == Preferences()
+    assert BuiltInExtractor().extract(Comments()) == Preferences()
 
 
 def test_the_verdict_speaks_where_the_words_do_not():
@@ -112,7 +112,7 @@ def test_what_stands_on_both_sides_is_dropped():
 
 
 def test_stronger_words_and_repetition_weigh_more_and_the_source_is_the_sentence():
-    prefs = LexicalExtractor().extract(Comments((Comment("I love fog. I like lace."), Comment("More lace! And lace again, lovely."))))
+    prefs = BuiltInExtractor().extract(Comments((Comment("I love fog. I like lace."), Comment("More lace! And lace again, lovely."))))
     weight = {f.text: f.weight for f in prefs.liked}
     assert weight["fog"] > 1 and weight["lace"] > 1.2
     assert {f.text: f.source for f in prefs.liked}["fog"] == "I love fog."
@@ -120,7 +120,7 @@ def test_stronger_words_and_repetition_weigh_more_and_the_source_is_the_sentence
 
 def test_a_limit_keeps_the_strongest_of_each_side():
     comments = Comments((Comment("I like lace. I adore fog. Hatching is fine. I hate gloss and bokeh."),))
-    prefs = LexicalExtractor().extract(comments, max_features=1)
+    prefs = BuiltInExtractor().extract(comments, max_features=1)
     assert prefs.liked_text() == "fog" and len(prefs.disliked) == 1
 
 
@@ -129,7 +129,7 @@ def test_a_limit_keeps_the_strongest_of_each_side():
     "I love", "too", "not", "the grainy texture", "but", ",", "wish", "more", "than", "hate", "?", "LOVE", "MINUS", "colors are", "and",
     "neon"])), max_size=12))
 def test_no_text_breaks_the_extractor(parts):
-    prefs = LexicalExtractor().extract(Comments((Comment(" ".join(parts)),)))
+    prefs = BuiltInExtractor().extract(Comments((Comment(" ".join(parts)),)))
     assert all(f.source for f in prefs.liked + prefs.disliked)
 
 

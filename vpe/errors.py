@@ -7,3 +7,7 @@ class CommentsError(ValueError):
 
 class PreferencesError(ValueError):
     """A preference, a profile file, a share code or an edit cannot be used."""
+
+
+class AttributesError(ValueError):
+    """An artist's own list of attributes cannot be read."""

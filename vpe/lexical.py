@@ -1,46 +1,9 @@
-"""The built-in extractor: comments → preferences from words alone, without a model or a download."""
+"""The rules: what a comment in English says about looks, clause by clause, with a taxonomy, a light chunker and polarity."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from .comments import Comment, Comments
-from .preferences import Feature, Preferences, normalise
-
-
-class Extractor(Protocol):
-    """Anything that turns comments into preferences; ``max_features`` bounds each side, 0 = no limit."""
-
-    def extract(self, comments: Comments, max_features: int = 0) -> Preferences: ...
-
-
-class LexicalExtractor:
-    """Reads comments clause by clause with a taxonomy, a light chunker and rules of polarity (English).
-
-    The weight of a feature tells how strongly it was put ("love" above "like" above a bare mention) and how often.
-    """
-
-    def extract(self, comments: Comments, max_features: int = 0) -> Preferences:
-        """Features by order of mention; with a limit, the strongest of each side. What stands on both sides is dropped."""
-        mentions: dict[tuple[str, bool], list[tuple[Feature, int]]] = {}
-        for comment in comments.items:
-            for text, polarity, source in understand(comment):
-                key = (normalise(text), polarity > 0)
-                mentions.setdefault(key, []).append((Feature(text, abs(polarity), source), len(mentions)))
-        liked, disliked = [], []
-        for (_, positive), said in mentions.items():
-            feature = max((f for f, _ in said), key=lambda f: f.weight)
-            weight = min(2.0, feature.weight + 0.2 * (len(said) - 1))
-            (liked if positive else disliked).append(Feature(said[0][0].text, weight, feature.source))
-        result = Preferences(tuple(liked), tuple(disliked))
-        if max_features > 0:
-            result = Preferences(_strongest(result.liked, max_features), _strongest(result.disliked, max_features))
-        return result
-
-
-def _strongest(side: tuple[Feature, ...], count: int) -> tuple[Feature, ...]:
-    kept = sorted(range(len(side)), key=lambda i: -side[i].weight)[:count]
-    return tuple(side[i] for i in sorted(kept))
+from .comments import Comment
+from .preferences import normalise
 
 
 def understand(comment: Comment) -> list[tuple[str, float, str]]:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from . import lexicon as lx
-from .attributes import wordings
+from .attributes import from_taxonomy, wordings
 from .preferences import normalise
 
 # Wordings that are art attributes in a phrase and everyday words alone.
@@ -29,9 +29,9 @@ _PREFER = [rf"\b(?:prefer|preferred) {_A} (?:over|to|rather than|instead of|than
            rf"^(?!nothing){_A} (?:beats?|trumps?|wins over|(?:is|are) (?:so |much |far |way )*better than) (\w)",
            rf"^{_A} over ([^.,;!?]{{2,40}}) (?=(?:any ?day|every time|any ?time|always)\b)"]
 _BLAME = re.compile(r"\b(?:hate|dislike|awful|terrible|ugly|boring|nothing|horrible|bad|not (?:really )?(?:like|love|care))\b")
-_GOOD_MARKS = ("\u2764\U0001F495\U0001F496\U0001F497\U0001F499\U0001F49C\U0001F49B\U0001F9E1\U0001F5A4\U0001F90D\U0001F60D\U0001F970"
+GOOD_MARKS = ("\u2764\U0001F495\U0001F496\U0001F497\U0001F499\U0001F49C\U0001F49B\U0001F9E1\U0001F5A4\U0001F90D\U0001F60D\U0001F970"
                "\U0001F929\U0001F60A\U0001F642\U0001F600\U0001F601\U0001F44D\U0001F44C\U0001F525\U0001F4AF\U0001F64C\u2728\U0001F44F\U0001F60E")
-_BAD_MARKS = ("\U0001F44E\U0001F922\U0001F92E\U0001F612\U0001F644\U0001F611\U0001F615\U0001F641\u2639\U0001F61E\U0001F62C\U0001F971"
+BAD_MARKS = ("\U0001F44E\U0001F922\U0001F92E\U0001F612\U0001F644\U0001F611\U0001F615\U0001F641\u2639\U0001F61E\U0001F62C\U0001F971"
               "\U0001F4A4")
 
 
@@ -71,8 +71,8 @@ def _table() -> tuple[list, list, re.Pattern]:
 def plain(sentence: str) -> str:
     """Lower case, straight quotes, whole negations ("isn't" → "is not"), chat spelling and slips mended."""
     text = sentence.lower().translate({0x2018: "'", 0x2019: "'", 0x201c: '"', 0x201d: '"', 0xb4: "'", 0x60: "'"})
-    text = re.sub(rf"[{_GOOD_MARKS}]|<3|:-?\)|:d\b", " , wow ", text)
-    text = re.sub(rf"[{_BAD_MARKS}]|:-?\(", " , yuck ", text)
+    text = re.sub(rf"[{GOOD_MARKS}]|<3|:-?\)|:d\b", " , wow ", text)
+    text = re.sub(rf"[{BAD_MARKS}]|:-?\(", " , yuck ", text)
     text = re.sub(r"\s[-\u2013]+\s|[\u2014\u2015]|--+", " ; ", text)
     text = re.sub(r"\s*[+&]\s*(?!w\b)", lambda m: " and " if m.group().strip() == "+" else m.group(), text)
     text = re.sub(r"(?<=\w) >+ (?=\w)", " beats ", text)
@@ -82,7 +82,7 @@ def plain(sentence: str) -> str:
     text = re.sub(r"\s*=\s*|[()\[\]]", " , ", text)
     text = re.sub(r"(?<=[a-z])/(?=[a-z]{3})", " and ", text)
     text = re.sub(r"([a-z])\1{2,}", r"\1", text)  # "sooo"
-    text = re.sub(r"[\w&/'-]+", lambda m: _respell(m.group()), text)
+    text = re.sub(r"[\w&/'-]+", lambda m: respell(m.group()), text)
     text = re.sub(r"\b(\w+)n't\b", r"\1 not", text)
     text = re.sub(r"\b(i)'m\b", r"\1 am", text)
     text = re.sub(r"\b(he|she|it|that|there|here|what|who|this|everything|where|how)'s\b", r"\1 is", text)
@@ -93,7 +93,7 @@ def plain(sentence: str) -> str:
     return " ".join(text.split())
 
 
-def _respell(word: str) -> str:
+def respell(word: str) -> str:
     if word in lx.SPELLING:
         return lx.SPELLING[word].replace("_", " ")
     word = word.replace("colour", "color")
@@ -106,7 +106,7 @@ def _respell(word: str) -> str:
     return word
 
 
-@cache
+@from_taxonomy
 def _vocabulary() -> frozenset[str]:
     words = {w for phrase in wordings() for w in phrase.split()}
     return frozenset(words | lx.HEADS | set(lx.VALUES) | set(lx.VERBS) | lx.STOP | lx.ADVERBS | lx.COPULAS | lx.NO_FEATURE | lx.BAD_FEATURES
@@ -123,7 +123,7 @@ def known(word: str) -> bool:
         for s in ("s", "es", "ed", "d", "ing", "ly", "y", "er", "est", "ness", "ish", "like", "less"))
 
 
-@cache
+@from_taxonomy
 def _deletes() -> dict[str, str]:
     """One-letter deletions of the words worth mending → the word; a shared deletion is one edit apart."""
     index: dict[str, str] = {}

@@ -1,0 +1,151 @@
+"""The built-in extractor: comments → preferences from words alone, without a download.
+
+A span tagger finds features and their side, rules name them and say how strongly they were put. Each is better at
+something (``benchmarks/RESULTS.md`` has the ablation): the tagger at what is meant, the rules at the shortest natural
+phrase ("the lines are too thin" → "thin lines") and at degrees. Korean is read by a tagger of its own and named in English.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Protocol
+
+from .attributes import lookup
+from .comments import Comment, Comments
+from .languages import READ, language
+from .preferences import Feature, Preferences, normalise
+
+Reading = tuple[str, float, str]  # feature, signed strength, sentence
+MEANS = ("both", "rules", "tagger")
+APART = ("hue",)  # categories whose synonyms are near, not the same: crimson and scarlet
+DOUBT = 0.35  # a rule's phrase that the tagger thinks this likely is kept
+_EDGE = frozenset("a an the this that these those very so too really quite rather more less much most such all some any of in on at by "
+                  "with and or but its it is are was were bit little kind sort no not just my your his her their our as".split())
+
+
+class Extractor(Protocol):
+    """Anything that turns comments into preferences; ``max_features`` bounds each side, 0 = no limit."""
+
+    def extract(self, comments: Comments, max_features: int = 0) -> Preferences: ...
+
+
+class BuiltInExtractor:
+    """Reads English and Korean comments (``languages.advice`` tells of others).
+
+    The weight of a feature tells how strongly it was put ("love" above "like" above a bare mention) and how often.
+    ``means`` is "both", or "rules" or "tagger" alone, to compare them; the rules read English only.
+    """
+
+    def __init__(self, means: str = "both"):
+        if means not in MEANS:
+            raise ValueError(f"means must be one of {', '.join(MEANS)}, not {means!r}")
+        self.means = means
+
+    def extract(self, comments: Comments, max_features: int = 0) -> Preferences:
+        """Features by order of mention; with a limit, the strongest of each side. What stands on both sides is dropped."""
+        mentions: dict[tuple[str, bool], list[Feature]] = {}
+        for comment in comments.items:
+            code = language(comment.text)
+            for text, polarity, source in read(comment, code, self.means) if code in READ else ():
+                mentions.setdefault((_meaning(text), polarity > 0), []).append(Feature(text, abs(polarity), source))
+        liked, disliked = [], []
+        for (meaning, positive), said in mentions.items():
+            if (meaning, not positive) in mentions:
+                continue
+            feature = max(said, key=lambda f: f.weight)
+            weight = min(2.0, feature.weight + 0.2 * (len(said) - 1))
+            (liked if positive else disliked).append(Feature(said[0].text, weight, feature.source))
+        result = Preferences(tuple(liked), tuple(disliked))
+        if max_features > 0:
+            result = Preferences(_strongest(result.liked, max_features), _strongest(result.disliked, max_features))
+        return result
+
+
+def _strongest(side: tuple[Feature, ...], count: int) -> tuple[Feature, ...]:
+    kept = sorted(range(len(side)), key=lambda i: -side[i].weight)[:count]
+    return tuple(side[i] for i in sorted(kept))
+
+
+def _meaning(text: str) -> str:
+    """The attribute that a wording names, so that "greyscale" and "grayscale" are one feature; or the wording itself."""
+    known = lookup(text)
+    return known.name if known and known.category not in APART else normalise(text)
+
+
+@cache
+def _tagger(code: str):
+    from .tagger import Tagger
+
+    return Tagger.load(code)
+
+
+def read(comment: Comment, code: str = "en", means: str = "both", tagger=None) -> list[Reading]:
+    """Everything that ``comment``, in the language ``code``, says about looks, in the order of mention."""
+    from . import korean
+    from .lexical import understand
+    from .tagger import align, features, spans
+
+    rules = understand(comment) if code == "en" and means != "tagger" else []
+    if means == "rules":
+        return rules
+    found, buckets, extra = features(comment, rules)
+    if not found:
+        return []
+    p = (tagger or _tagger(code)).probabilities(buckets, extra)
+    if code == "ko":
+        return [(korean.english(comment.text[s.start:s.end]), _signed(s, 0.8), _sentence(comment.text, s.start)) for s in spans(found, p)]
+    placed = [(rule, align(rule, comment.text, found)) for rule in rules]
+    out: list[tuple[int, Reading]] = []
+    used: set[int] = set()
+    for span in spans(found, p):
+        inside = [i for i, w in enumerate(found) if span.start <= w.start < span.end]
+        mates = [n for n, (_, at) in enumerate(placed) if set(at) & set(inside)]
+        used.update(mates)
+        strength = max((abs(rules[n][1]) for n in mates), default=0.8)
+        names = _names([found[i] for i in inside])
+        if len(mates) == 1 and len(names) == 1 and len(placed[mates[0]][1]) <= len(inside) + 1:
+            names = [rules[mates[0]][0]]
+        out += [(inside[0], (name, _signed(span, strength), _sentence(comment.text, span.start))) for name in names]
+    for n, (rule, at) in enumerate(placed):
+        if n not in used and at and 1 - p[at, 0].mean() > DOUBT:
+            liked, disliked = p[at, 1:3].sum(), p[at, 3:5].sum()
+            out.append((at[0], (rule[0], abs(rule[1]) * (1 if liked > disliked else -1), rule[2])))
+    return [reading for _, reading in sorted(out, key=lambda pair: pair[0])]
+
+
+def _signed(span, strength: float) -> float:
+    return round(strength if span.liked > 0.5 else -strength, 2)
+
+
+def _sentence(text: str, place: int) -> str:
+    """The sentence of ``text`` that character ``place`` stands in."""
+    begin = max((m.end() for m in re.finditer(r"[.!?\u2026\n]+\s*", text[:place])), default=0)
+    end = re.compile(r"[.!?\u2026]+|\n").search(text, place)
+    return text[begin:end.end() if end else len(text)].strip()
+
+
+def _names(some: list) -> list[str]:
+    """The phrases of a span of words: edges without filling words, lists cut, comparatives in their plain form."""
+    from . import lexicon as lx
+    from .words import attribute, comparative
+
+    keys = [w.key if w.text[0].isalnum() else "," for w in some]
+    whole = " ".join(keys)
+    groups: list[list[str]] = [keys] if lookup(whole) else [[]]
+    if not groups[0]:
+        for key in keys:
+            if key in (",", "and", "or"):
+                groups.append([])
+            else:
+                groups[-1].append(key)
+    names = []
+    for group in groups:
+        while group and group[0] in _EDGE:
+            group = group[1:]
+        while group and group[-1] in _EDGE:
+            group = group[:-1]
+        group = [comparative(k) or k if not attribute(k) and k not in lx.HEADS else k for k in group]
+        if group:
+            names.append(" ".join(group))
+    return names
