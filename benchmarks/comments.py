@@ -1,7 +1,7 @@
 """How well the built-in extractor reads comments.
 
 usage: python benchmarks/comments.py [GOLD.json …] [--scorer PATH] [--part train|held-out|all] [--means both|rules|tagger|all]
-       [--errors] [--out PREDICTED.json] [--people N]
+       [--errors] [--out PREDICTED.json] [--people N] [--page FILE.md]
 
 GOLD.json defaults to comments_own.json and comments_people.json beside this file. A predicted feature matches a gold item of its side when,
 lower-cased and without plural endings, one is a run of whole words of the other and the prediction is at most one word
@@ -108,10 +108,14 @@ def print_errors(gold: dict, predicted: dict) -> None:
                   f"wrong {[g for g, fit in zip(guesses, fits, strict=True) if not fit]}")
 
 
-def features_of(extractor, profile: dict) -> dict[str, list[str]]:
+def _comments(some: list[dict]):
     from vpe.comments import Comment, Comments
 
-    preferences = extractor.extract(Comments(tuple(Comment(c["text"], c.get("verdict")) for c in profile["comments"])))
+    return Comments(tuple(Comment(c["text"], c.get("verdict")) for c in some))
+
+
+def features_of(extractor, profile: dict) -> dict[str, list[str]]:
+    preferences = extractor.extract(_comments(profile["comments"]))
     return {"liked": [f.text for f in preferences.liked], "disliked": [f.text for f in preferences.disliked]}
 
 
@@ -121,7 +125,7 @@ def rows(gold: dict, name: str, means: list[str], scorer, options) -> None:
 
     for mean in means:
         extractor = BuiltInExtractor(mean)
-        extractor.extract(_one(gold))  # what is loaded once is not a comment's time
+        extractor.extract(_comments(gold["profiles"][0]["comments"][:1]))  # what is loaded once is not a comment's time
         start = time.perf_counter()
         predicted = {p["id"]: features_of(extractor, p) for p in gold["profiles"]}
         spent, count = time.perf_counter() - start, sum(len(p["comments"]) for p in gold["profiles"])
@@ -130,14 +134,41 @@ def rows(gold: dict, name: str, means: list[str], scorer, options) -> None:
         if options.errors:
             print_errors(gold, predicted)
         result = scorer(gold, predicted)
-        print("| {} | {} | {:.3f} | {:.3f} | {:.3f} | {:.1%} of {} | {:.1f} ms |".format(
-            name, mean, *result["all"], result["flipped"], result["predicted"], 1000 * spent / max(1, count)))
+        line = "| {} | {} | {:.3f} | {:.3f} | {:.3f} | {:.1%} of {} | {:.1f} ms |"
+        print(line.format(name, mean, *result["all"], result["flipped"], result["predicted"], 1000 * spent / max(1, count)))
 
 
-def _one(gold: dict):
-    from vpe.comments import Comment, Comments
+def page(paths: list[Path], out: Path, each: int = 5) -> None:
+    """Real inputs and outputs as Markdown: some people of the open half, every comment, what was read of it, and what went wrong."""
+    from vpe.extractor import BuiltInExtractor
 
-    return Comments((Comment(gold["profiles"][0]["comments"][0]["text"]),))
+    extractor = BuiltInExtractor()
+    lines = [
+        "# What the built-in reader makes of comments",
+        "",
+        "Written by `python dev.py bench comments --page benchmarks/COMMENTS.md`. The first people of the open half of",
+        "`comments_people.json`, not picked: every comment, what was read of it (**+** liked, **\u2212** disliked, with the weight), and",
+        "under each person what an attentive reader would have taken otherwise.",
+    ]
+    for path in paths:
+        gold = json.loads(path.read_text(encoding="utf-8"))
+        for language in ("en", "ko"):
+            for profile in [p for p in gold["profiles"] if p.get("language") == language and not p.get("held_out")][:each]:
+                lines += ["", f"## {profile['person']}", "", "| comment | read |", "|---|---|"]
+                for comment in profile["comments"]:
+                    found = extractor.extract(_comments([comment]))
+                    sides = (("+", found.liked), ("\u2212", found.disliked))
+                    told = [f"**{sign}** {f.text} ({f.weight:g})" for sign, side in sides for f in side]
+                    verdict = {"like": "[+] ", "dislike": "[\u2212] "}.get(comment.get("verdict"), "")
+                    lines.append(f"| {verdict}{comment['text'].replace('|', '/')} | {'; '.join(told) or 'nothing'} |")
+                predicted, wrong = features_of(extractor, profile), []
+                for side in ("liked", "disliked"):
+                    fits = [[j for j, item in enumerate(profile[side]) if same(g, item)] for g in predicted[side]]
+                    found = set(assign(fits).values())
+                    wrong += [f"missed {side} *{item[0]}*" for j, item in enumerate(profile[side]) if j not in found]
+                    wrong += [f"not {side}: *{g}*" for g, fit in zip(predicted[side], fits, strict=True) if not fit]
+                lines += ["", "; ".join(wrong) + "." if wrong else "Nothing wrong."]
+    out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def people(count: int, seed: int = 5) -> None:
@@ -150,7 +181,8 @@ def people(count: int, seed: int = 5) -> None:
               for m in set_aside(load(path)) if m.marks]
     crowd = agents.draw_agents(count, seed)
     for mean in ("both", "rules"):
-        author, preference = (test(BuiltInExtractor(mean), crowd, moulds, seed) for test in (agents.author_test, agents.preference_test))
+        tests = agents.author_test, agents.preference_test
+        author, preference = (test(BuiltInExtractor(mean), crowd, moulds, seed) for test in tests)
         print(f"{count} people, {mean}: author test {author:.1%}, VP-vs-VP {preference:.1%}, by chance 20.0%")
 
 
@@ -161,6 +193,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("train", "held-out", "all"), default="all")
     parser.add_argument("--means", choices=("both", "rules", "tagger", "all"), default="both")
     parser.add_argument("--people", type=int, default=0, help="only the author and VP-vs-VP tests, on this many synthetic people")
+    parser.add_argument("--page", type=Path, help="only write real inputs and outputs into this Markdown file")
     parser.add_argument("--errors", action="store_true")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -168,6 +201,8 @@ def main() -> None:
     load(HERE.parent / "vpe", "vpe")
     if options.people:
         return people(options.people)
+    if options.page:
+        return page([HERE / "comments_people.json"], options.page)
     from vpe.extractor import MEANS
 
     scorer = load(options.scorer, "scorer").score if options.scorer else score

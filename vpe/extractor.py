@@ -7,6 +7,7 @@ phrase ("the lines are too thin" → "thin lines") and at degrees. Korean is rea
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache
 from typing import Protocol
@@ -19,6 +20,7 @@ from .preferences import Feature, Preferences, normalise
 Reading = tuple[str, float, str]  # feature, signed strength, sentence
 MEANS = ("both", "rules", "tagger")
 APART = ("hue",)  # categories whose synonyms are near, not the same: crimson and scarlet
+RULES = 0.4  # how much the rules' opinion of a side counts beside the tagger's chance
 DOUBT = 0.35  # a rule's phrase that the tagger thinks this likely is kept
 _EDGE = frozenset("a an the this that these those very so too really quite rather more less much most such all some any of in on at by "
                   "with and or but its it is are was were bit little kind sort no not just my your his her their our as".split())
@@ -94,7 +96,8 @@ def read(comment: Comment, code: str = "en", means: str = "both", tagger=None) -
         return []
     p = (tagger or _tagger(code)).probabilities(buckets, extra)
     if code == "ko":
-        return [(korean.english(comment.text[s.start:s.end]), _signed(s, 0.8), _sentence(comment.text, s.start)) for s in spans(found, p)]
+        return [(korean.english(comment.text[s.start:s.end]), math.copysign(0.8, s.liked - 0.5), _sentence(comment.text, s.start))
+                for s in spans(found, p)]
     placed = [(rule, align(rule, comment.text, found)) for rule in rules]
     out: list[tuple[int, Reading]] = []
     used: set[int] = set()
@@ -102,20 +105,19 @@ def read(comment: Comment, code: str = "en", means: str = "both", tagger=None) -
         inside = [i for i, w in enumerate(found) if span.start <= w.start < span.end]
         mates = [n for n, (_, at) in enumerate(placed) if set(at) & set(inside)]
         used.update(mates)
-        strength = max((abs(rules[n][1]) for n in mates), default=0.8)
+        said = max((rules[n][1] for n in mates), key=abs, default=0.0)
+        side = span.liked - 0.5 + RULES * min(1.0, max(-1.0, said))
+        strength = abs(said) or 0.8
         names = _names([found[i] for i in inside])
         if len(mates) == 1 and len(names) == 1 and len(placed[mates[0]][1]) <= len(inside) + 1:
             names = [rules[mates[0]][0]]
-        out += [(inside[0], (name, _signed(span, strength), _sentence(comment.text, span.start))) for name in names]
+        out += [(inside[0], (name, math.copysign(strength, side), _sentence(comment.text, span.start))) for name in names]
     for n, (rule, at) in enumerate(placed):
         if n not in used and at and 1 - p[at, 0].mean() > DOUBT:
             liked, disliked = p[at, 1:3].sum(), p[at, 3:5].sum()
-            out.append((at[0], (rule[0], abs(rule[1]) * (1 if liked > disliked else -1), rule[2])))
+            side = liked / (liked + disliked) - 0.5 + RULES * min(1.0, max(-1.0, rule[1]))
+            out.append((at[0], (rule[0], math.copysign(rule[1], side), rule[2])))
     return [reading for _, reading in sorted(out, key=lambda pair: pair[0])]
-
-
-def _signed(span, strength: float) -> float:
-    return round(strength if span.liked > 0.5 else -strength, 2)
 
 
 def _sentence(text: str, place: int) -> str:

@@ -42,6 +42,16 @@ def wordings() -> dict[str, str]:
 
 
 @cache
+def _blocks() -> tuple[dict[str, str], dict[str, str]]:
+    """Beginnings of words that phrases are built of → English, and those that must be the whole word."""
+    begins, whole = dict(_data()["heads"]), {}
+    for english, some in _data()["words"].items():
+        for wording in some.split():
+            (whole if wording[0] == "=" else begins).setdefault(wording.lstrip("="), english)
+    return begins, whole
+
+
+@cache
 def _kinds() -> dict[str, str]:
     data, table = _data(), {}
     for kind, name in (("too", "too"), ("more", "more"), ("less", "less"), ("contrast", "contrast"), ("adverb", "adverbs"),
@@ -90,17 +100,20 @@ def english(phrase: str) -> str:
     """The English name of a Korean feature; what is in no list stays Korean, without its particles."""
     whole = squeeze(phrase)
     known = _begins(whole, wordings())
+    if len(_begins(whole, _blocks()[0])) > len(known):
+        known = ""
     bare = _PARTICLES.sub("", whole) or whole
     if known and len(known) >= min(len(bare), 0.6 * len(whole)):
         return wordings()[known]
     parts: list[str] = []
     words = [squeeze(w) for w in phrase.split()]
     for word in filter(None, words):
-        begin = _begins(word, wordings())
-        if len(begin) < 2 and begin != (_PARTICLES.sub("", word) or word):
+        bare = _PARTICLES.sub("", word) or word
+        begin, (blocks, alone) = _begins(word, wordings()), _blocks()
+        if len(begin) < 2 and begin != bare:
             begin = ""
-        head = _begins(word, _data()["heads"])
-        name = wordings()[begin] if begin and len(begin) >= len(head) else _data()["heads"][head] if head else ""
+        block = _begins(word, blocks)
+        name = alone.get(bare) or (wordings()[begin] if begin and len(begin) >= len(block) else blocks[block] if block else "")
         if not name:
             parts = []
             break
