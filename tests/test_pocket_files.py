@@ -25,7 +25,7 @@ def test_everything_that_ships_is_small():
 
 def test_held_out_subjects_and_pairs_are_never_drawn(vocabulary):
     rng = random.Random(0)
-    specs = [captions.draw_spec(rng, vocabulary) for _ in range(5000)]
+    specs = [captions.draw_spec(rng, vocabulary) for _ in range(8000)]
     held = set(vocabulary["subjects"]["held_out"])
     drawn = {s.subject for s in specs}
     assert len(held) == 12 and not held & drawn and len(drawn) > 400

@@ -91,7 +91,7 @@ def test_a_small_network_learns_what_it_is_shown(teacher, monkeypatch):
             torch.nn.functional.one_hot(torch.from_numpy(truth[" ".join(w.text for w in found)]), 5).float() for found in flat]
         monkeypatch.setattr(recipe, "opinions", told)
     config = recipe.TaggerConfig(epochs=40, batch=4, hidden=16, width=16, words=False, swap=0.0, lr=1e-2)
-    net = recipe.train(data, config, teacher=object() if teacher else None)
+    net = recipe.train(recipe.prepare(data, config, object() if teacher else None), config, teacher=object() if teacher else None)
     judge = tg.Tagger({f"0.{k}": v for k, v in recipe.arrays(net).items()})
     comment = Comment("I adore the lace but I hate the gloss")
     found, buckets, extra = tg.features(comment, [])

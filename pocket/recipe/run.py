@@ -60,7 +60,7 @@ def sheet(path: Path, pictures) -> None:
     from PIL import Image
 
     rows = pictures[: len(pictures) // 8 * 8].clamp(-1, 1).add(1).mul(127.5).byte().view(-1, 8, 3, 128, 128)
-    Image.fromarray(rows.permute(0, 3, 1, 4, 2).reshape(-1, 1024, 3).numpy()).save(path)
+    Image.fromarray(rows.permute(0, 3, 1, 4, 2).reshape(-1, 1024, 3).numpy()).save(path, quality=70)
 
 
 class Recipe:

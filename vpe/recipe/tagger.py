@@ -30,12 +30,12 @@ class TaggerConfig:
     batch: int = 32
     lr: float = 3e-3
     width: int = 48  # of the pieces
-    hidden: int = 96  # a direction
+    hidden: int = 128  # a direction
     forget: float = 0.1  # tokens whose pieces are hidden
     doubt: float = 0.3  # comments without the rules' opinion
     swap: float = 0.4  # features replaced by others
-    varieties: int = 4  # of each comment, with features replaced
-    trust: float = 0.6  # weight of the teacher's opinion beside the marks
+    varieties: int = 3  # of each comment, with features replaced
+    trust: float = 0.8  # weight of the teacher's opinion beside the marks
     words: bool = True  # learn the words' classes and valences first
     seed: int = 0
 
@@ -163,11 +163,11 @@ def prepare(data: list[Marked], config: TaggerConfig, teacher=None) -> list[list
     return [[tuple(map(torch.as_tensor, e[1:])) + (next(told),) for e in some] for some in examples]
 
 
-def train(data: list[Marked], config: TaggerConfig, log=None, teacher=None) -> Net:
-    """Marks, and where there is a teacher its opinion too (Hinton et al. 2015)."""
+def train(examples: list[list[tuple]], config: TaggerConfig, log=None, teacher=None) -> Net:
+    """``examples`` as prepared. Marks, and where there is a teacher its opinion too (Hinton et al. 2015)."""
     g, rng = torch.Generator().manual_seed(config.seed), random.Random(config.seed)
     torch.manual_seed(config.seed)
-    examples, net = prepare(data, config, teacher), Net(config)
+    net = Net(config)
     if config.words:
         learn_words(net, config, log, teacher)
     optimizer = torch.optim.AdamW(net.parameters(), config.lr, weight_decay=0.02)
@@ -218,10 +218,10 @@ def main() -> None:
     if options.teacher:
         words = [tokenise(m.text) for m in data]
         teacher = train_teacher(options.teacher, [(w, torch.from_numpy(tags(w, m.marks))) for w, m in zip(words, data, strict=True)])
-    members = {}
+    members, examples = {}, prepare(data, TaggerConfig(), teacher)
     for seed in range(options.members):
         config = TaggerConfig(seed=seed, words=options.language == "en")
-        members |= {f"{seed}.{k}": v for k, v in arrays(train(data, config, print, teacher)).items()}
+        members |= {f"{seed}.{k}": v for k, v in arrays(train(examples, config, print, teacher)).items()}
     options.to.mkdir(parents=True, exist_ok=True)
     save_file(members, options.to / f"tagger_{options.language}.safetensors", metadata={"model": "ViPer tagger 1"})
 
