@@ -98,9 +98,11 @@ def kinds(words: list[str]) -> list[str]:
 
 def english(phrase: str) -> str:
     """The English name of a Korean feature; what is in no list stays Korean, without its particles."""
+    degrees = {*_data()["too"].split(), *_data()["adverbs"].split(), "더", "덜", "안", "못", "왜", "왜케"}
+    phrase = " ".join(w for w in phrase.split() if squeeze(w) not in degrees) or phrase
     whole = squeeze(phrase)
     known = _begins(whole, wordings())
-    if len(_begins(whole, _blocks()[0])) > len(known):
+    if len(_begins(whole, _blocks()[0])) > len(known) + 1:
         known = ""
     bare = _PARTICLES.sub("", whole) or whole
     if known and len(known) >= min(len(bare), 0.6 * len(whole)):

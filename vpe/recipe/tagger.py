@@ -1,6 +1,7 @@
 """Train the span tagger on marked comments: ``python -m vpe.recipe.tagger --language en --teacher FOLDER`` from the pack's folder.
 
-The folder holds MiniLM (``teacher.py``) for English; Korean is trained on the marks alone. Every twelfth comment is set aside.
+The folder holds a pretrained encoder (``teacher.py``) for English; Korean is trained on the marks alone. Every twelfth marked comment
+is set aside.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from ..comments import Comment
 from ..lexical import understand
-from ..tagger import BUCKETS, KINDS, RULES, TAGS, WEIGHTS, Word, features, pieces, tokenise
+from ..tagger import BUCKETS, KINDS, RULES, TAGS, WEIGHTS, Word, features, pieces, spans, tokenise
 from .marked import Mark, Marked, load, to_train
 from .teacher import opinions
 from .teacher import train as train_teacher
@@ -26,7 +27,7 @@ from .teacher import train as train_teacher
 
 @dataclass
 class TaggerConfig:
-    epochs: int = 30
+    epochs: int = 22
     batch: int = 32
     lr: float = 3e-3
     width: int = 48  # of the pieces
@@ -35,7 +36,7 @@ class TaggerConfig:
     doubt: float = 0.3  # comments without the rules' opinion
     swap: float = 0.4  # features replaced by others
     varieties: int = 3  # of each comment, with features replaced
-    trust: float = 0.8  # weight of the teacher's opinion beside the marks
+    trust: float = 0.9  # weight of the teacher's opinion beside the marks
     words: bool = True  # learn the words' classes and valences first
     seed: int = 0
 
@@ -147,6 +148,13 @@ def batches(some: list, size: int, rng: random.Random):
     return cut
 
 
+def marked_by(teacher, texts: list[str]) -> list[Marked]:
+    """Comments that nobody marked, with the features that the teacher sees in them."""
+    found = [tokenise(text) for text in texts]
+    seen = [spans(words, p.numpy()) for words, p in zip(found, opinions(teacher, found), strict=True)]
+    return [Marked(text, tuple(Mark(s.start, s.end, s.liked > 0.5) for s in some)) for text, some in zip(texts, seen, strict=True)]
+
+
 def prepare(data: list[Marked], config: TaggerConfig, teacher=None) -> list[list[tuple]]:
     """For each comment its varieties: buckets, extra, tags and the teacher's opinion of each word (zeros without one)."""
     rng = random.Random(config.seed)
@@ -208,7 +216,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--language", choices=("en", "ko"), default="en")
-    parser.add_argument("--teacher", type=Path, help="a folder with MiniLM, as transformers saves it")
+    parser.add_argument("--teacher", type=Path, help="a folder with MPNet or another encoder, as transformers saves it")
     parser.add_argument("--members", type=int, default=2, help="networks whose opinions are averaged")
     parser.add_argument("--to", type=Path, default=WEIGHTS)
     options = parser.parse_args()
@@ -218,9 +226,10 @@ def main() -> None:
     if options.teacher:
         words = [tokenise(m.text) for m in data]
         teacher = train_teacher(options.teacher, [(w, torch.from_numpy(tags(w, m.marks))) for w, m in zip(words, data, strict=True)])
+        data += marked_by(teacher, (Path(__file__).parent / "unmarked.txt").read_text(encoding="utf-8").splitlines())
     members, examples = {}, prepare(data, TaggerConfig(), teacher)
     for seed in range(options.members):
-        config = TaggerConfig(seed=seed, words=options.language == "en")
+        config = TaggerConfig(seed=seed) if options.language == "en" else TaggerConfig(seed=seed, epochs=20, hidden=64, words=False)
         members |= {f"{seed}.{k}": v for k, v in arrays(train(examples, config, print, teacher)).items()}
     options.to.mkdir(parents=True, exist_ok=True)
     save_file(members, options.to / f"tagger_{options.language}.safetensors", metadata={"model": "ViPer tagger 1"})
