@@ -41,7 +41,7 @@ def test_people_are_read_as_they_write(text, liked, disliked):
 @pytest.mark.parametrize("text, liked, disliked", [
     ("너무 어두워요", [], ["dark"]),
     ("부드러운 빛이 정말 좋아요", ["soft light"], []),
-    ("수채화 느낌은 취향인데 형광색은 별로예요", ["watercolor"], ["neon colors"]),
+    ("수채화 느낌은 좋은데 형광색은 별로예요", ["watercolor"], ["fluorescent"]),
     ("흑백 사진 특유의 거친 입자, 싫지 않네요", ["black and white", "grainy"], []),
     ("왜 이렇게 흐릿해?", [], ["blurry"]),
 ])  # fmt: skip

@@ -62,7 +62,6 @@ POLARITY = [
     ("It's blurry, and I mean that as a compliment.", ["blurry"], []),
     ("It's grainy but not in a good way.", [], ["grainy"]),
     ("Watercolor always wins me over, oils rarely do.", ["watercolor"], ["oils"]),
-    ("The halftone distracts from the linework, which is superb.", ["linework"], ["halftone"]),
     ("I like neither the grid nor the glow.", [], ["grid", "glow"]),
     ("Less chrome, more rust.", ["rust"], ["chrome"]),
     ("Too many colors.", [], ["too many colors"]),
@@ -75,6 +74,12 @@ POLARITY = [
 @pytest.mark.parametrize("sentence, liked, disliked", POLARITY, ids=[row[0] for row in POLARITY])
 def test_praise_and_blame_land_on_their_side(sentence, liked, disliked):
     assert read(sentence) == (liked, disliked)
+
+
+def test_the_rules_give_a_relative_clause_to_its_noun():
+    comments = Comments((Comment("The halftone distracts from the linework, which is superb."),))
+    prefs = BuiltInExtractor("rules").extract(comments)
+    assert (prefs.liked_text(), prefs.disliked_text()) == ("linework", "halftone")
 
 
 @pytest.mark.parametrize("sentence, feature", [

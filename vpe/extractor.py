@@ -15,13 +15,13 @@ from typing import Protocol
 from .attributes import lookup
 from .comments import Comment, Comments
 from .languages import READ, language
+from .lexical import Reading, understand
 from .preferences import Feature, Preferences, normalise
 
-Reading = tuple[str, float, str]  # feature, signed strength, sentence
 MEANS = ("both", "rules", "tagger")
 APART = ("hue",)  # categories whose synonyms are near, not the same: crimson and scarlet
-RULES = 0.4  # how much the rules' opinion of a side counts beside the tagger's chance
-DOUBT = 0.35  # a rule's phrase that the tagger thinks this likely is kept
+RULES = (0.0, 0.2, 0.4, 0.6)  # how much the rules' opinion of a side counts beside the tagger's chance, by its ground
+DOUBT = (0.35, 0.35, 0.25, 0.0)  # a rule's phrase that the tagger thinks this likely is kept, by its ground
 _EDGE = frozenset("a an the this that these those very so too really quite rather more less much most such all some any of in on at by "
                   "with and or but its it is are was were bit little kind sort no not just my your his her their our as".split())
 
@@ -49,7 +49,7 @@ class BuiltInExtractor:
         mentions: dict[tuple[str, bool], list[Feature]] = {}
         for comment in comments.items:
             code = language(comment.text)
-            for text, polarity, source in read(comment, code, self.means) if code in READ else ():
+            for text, polarity, source, _ in read(comment, code, self.means) if code in READ else ():
                 mentions.setdefault((_meaning(text), polarity > 0), []).append(Feature(text, abs(polarity), source))
         liked, disliked = [], []
         for (meaning, positive), said in mentions.items():
@@ -85,7 +85,7 @@ def _tagger(code: str):
 def read(comment: Comment, code: str = "en", means: str = "both", tagger=None) -> list[Reading]:
     """Everything that ``comment``, in the language ``code``, says about looks, in the order of mention."""
     from . import korean
-    from .lexical import understand
+    from . import lexicon as lx
     from .tagger import align, features, spans
 
     rules = understand(comment) if code == "en" and means != "tagger" else []
@@ -96,7 +96,7 @@ def read(comment: Comment, code: str = "en", means: str = "both", tagger=None) -
         return []
     p = (tagger or _tagger(code)).probabilities(buckets, extra)
     if code == "ko":
-        return [(korean.english(comment.text[s.start:s.end]), math.copysign(0.8, s.liked - 0.5), _sentence(comment.text, s.start))
+        return [Reading(korean.english(comment.text[s.start:s.end]), math.copysign(0.8, s.liked - 0.5), _sentence(comment.text, s.start))
                 for s in spans(found, p)]
     placed = [(rule, align(rule, comment.text, found)) for rule in rules]
     out: list[tuple[int, Reading]] = []
@@ -105,19 +105,25 @@ def read(comment: Comment, code: str = "en", means: str = "both", tagger=None) -
         inside = [i for i, w in enumerate(found) if span.start <= w.start < span.end]
         mates = [n for n, (_, at) in enumerate(placed) if set(at) & set(inside)]
         used.update(mates)
-        said = max((rules[n][1] for n in mates), key=abs, default=0.0)
-        side = span.liked - 0.5 + RULES * min(1.0, max(-1.0, said))
-        strength = abs(said) or 0.8
+        said = max((rules[n] for n in mates), key=lambda r: (r.ground, abs(r.value)), default=Reading("", 0.0, ""))
+        value = math.copysign(abs(said.value) or 0.8, span.liked - 0.5 + _weight(said))
         names = _names([found[i] for i in inside])
-        if len(mates) == 1 and len(names) == 1 and len(placed[mates[0]][1]) <= len(inside) + 1:
-            names = [rules[mates[0]][0]]
-        out += [(inside[0], (name, math.copysign(strength, side), _sentence(comment.text, span.start))) for name in names]
+        bare = bool(names) and all(w in lx.PLAIN for name in names for w in name.split())
+        if len(mates) == 1 and len(names) == 1 and (bare or len(placed[mates[0]][1]) <= len(inside) + 1):
+            names = [said.text]
+        elif bare and not mates:
+            continue  # "the colors" alone name nothing
+        out += [(inside[0], Reading(name, value, _sentence(comment.text, span.start))) for name in names]
     for n, (rule, at) in enumerate(placed):
-        if n not in used and at and 1 - p[at, 0].mean() > DOUBT:
+        if n not in used and at and 1 - p[at, 0].mean() > DOUBT[rule.ground]:
             liked, disliked = p[at, 1:3].sum(), p[at, 3:5].sum()
-            side = liked / (liked + disliked) - 0.5 + RULES * min(1.0, max(-1.0, rule[1]))
-            out.append((at[0], (rule[0], math.copysign(rule[1], side), rule[2])))
+            value = math.copysign(rule.value, liked / (liked + disliked) - 0.5 + _weight(rule))
+            out.append((at[0], Reading(rule.text, value, rule.source)))
     return [reading for _, reading in sorted(out, key=lambda pair: pair[0])]
+
+
+def _weight(rule: Reading) -> float:
+    return math.copysign(RULES[rule.ground], rule.value)
 
 
 def _sentence(text: str, place: int) -> str:

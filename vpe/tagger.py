@@ -18,6 +18,7 @@ from . import lexicon as lx
 from . import words as wd
 from .attributes import from_taxonomy, wordings
 from .comments import Comment
+from .lexical import Reading
 from .preferences import normalise
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -132,32 +133,32 @@ def pieces(word: Word) -> list[int]:
     return [1 + zlib.crc32(p.encode()) % (BUCKETS - 1) for p in parts]
 
 
-def align(reading: tuple[str, float, str], text: str, found: list[Word]) -> list[int]:
-    """The tokens that a reading of the rules (phrase, value, sentence) was made of; [] where they cannot be told."""
-    phrase, _, sentence = reading
-    begin = max(0, text.find(sentence))
-    flat = [(i, part) for i, w in enumerate(found) if begin <= w.start < begin + len(sentence) for part in _stem(w.key).split()]
-    wanted = [_stem(w) for w in re.findall(r"[^\W_]+", phrase.lower())]
+def align(reading: Reading, text: str, found: list[Word]) -> list[int]:
+    """The tokens that a reading of the rules was made of; [] where they cannot be told."""
+    begin = max(0, text.find(reading.source))
+    flat = [(i, part) for i, w in enumerate(found) if begin <= w.start < begin + len(reading.source) for part in _stem(w.key).split()]
+    wanted = [_stem(w) for w in re.findall(r"[^\W_]+", reading.text.lower())]
     run = next((flat[a:a + len(wanted)] for a in range(len(flat)) if [p for _, p in flat[a:a + len(wanted)]] == wanted), None)
     hits = [i for i, _ in run] if run else [i for w in wanted for i in [i for i, p in flat if p == w][:1]]
     return sorted(set(hits))
 
 
-def rule_tags(rules: list[tuple[str, float, str]], text: str, found: list[Word]) -> np.ndarray:
+def rule_tags(rules: list[Reading], text: str, found: list[Word]) -> np.ndarray:
     """What the rules made of each token: indices in RULES (n,)."""
     out = np.zeros(len(found), np.int64)
     for rule in rules:
         for n, i in enumerate(at := align(rule, text, found)):
-            out[i] = (1 if rule[1] > 0 else 2) + (2 if n and i == at[n - 1] + 1 else 0)
+            out[i] = (1 if rule.value > 0 else 2) + (2 if n and i == at[n - 1] + 1 else 0)
     return out
 
 
 def _stem(key: str) -> str:
     parts = key.replace("-", " ").split()
-    return " ".join(p[:-1] if len(p) > 3 and p.endswith("s") and not p.endswith("ss") else p for p in parts)
+    parts = [p[:-1] if len(p) > 3 and p.endswith("s") and not p.endswith("ss") else p for p in parts]
+    return " ".join(p if wd.attribute(p) else wd.comparative(p) or p for p in parts)
 
 
-def features(comment: Comment, rules: list[tuple[str, float, str]]) -> tuple[list[Word], np.ndarray, np.ndarray]:
+def features(comment: Comment, rules: list[Reading]) -> tuple[list[Word], np.ndarray, np.ndarray]:
     """→ tokens, their buckets (n, PIECES), and (n, 3): kind, what the rules say, the verdict of the comment."""
     found = tokenise(comment.text)
     verdict = {"like": 1, "dislike": 2}.get(comment.verdict or "", 0)

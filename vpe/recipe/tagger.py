@@ -1,7 +1,7 @@
 """Train the span tagger on marked comments: ``python -m vpe.recipe.tagger --language en --teacher FOLDER`` from the pack's folder.
 
 The folder holds a pretrained encoder (``teacher.py``) for English; Korean is trained on the marks alone. Every twelfth marked comment
-is set aside.
+is set aside. Needs the PyPI packages textblob, vaderSentiment and transformers.
 """
 
 from __future__ import annotations
