@@ -31,8 +31,11 @@ _PREFER = [rf"\b(?:prefer|preferred) {_A} (?:over|to|rather than|instead of|than
 # "Usually I hate collage but here it works" praises this collage.
 _USUALLY = re.compile(
     r"\b(?:usually|normally|typically|generally|as a rule) (?:i |we )?(?:really |just |do |would )*"
-    r"(?:hate|dislike|loathe|avoid|skip|find|(?:not |never )(?:really |much )*(?:like|love|enjoy|care for)|am not (?:a (?:big )?fan of|into|keen on)|(?:can|could) ?not stand)"
-    r" ([^.;!?,]{2,50}?)(?: boring| ugly| tacky| dull)?,? (?:but|yet|though) (?=(?:here|this|in this|it|now|these|those|somehow)\b)")  # fmt: skip
+    r"(?:hate|dislike|loathe|avoid|skip|find|(?:can|could) ?not stand|am not (?:a (?:big )?fan of|into|keen on)|"
+    r"(?:not |never )(?:really |much )*(?:like|love|enjoy|care for))"
+    r" ([^.;!?,]{2,50}?)(?: boring| ugly| tacky| dull)?,? (?:but|yet|though) "
+    r"(?=(?:here|this|in this|it|now|these|those|somehow)\b)"
+)
 _BLAME = re.compile(r"\b(?:hate|dislike|awful|terrible|ugly|boring|nothing|horrible|bad|not (?:really )?(?:like|love|care))\b")
 GOOD_MARKS = ("\u2764\U0001F495\U0001F496\U0001F497\U0001F499\U0001F49C\U0001F49B\U0001F9E1\U0001F5A4\U0001F90D\U0001F60D\U0001F970"
                "\U0001F929\U0001F60A\U0001F642\U0001F600\U0001F601\U0001F44D\U0001F44C\U0001F525\U0001F4AF\U0001F64C\u2728\U0001F44F\U0001F60E")
