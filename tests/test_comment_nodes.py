@@ -1,0 +1,63 @@
+"""The comment nodes in the host: what they read, what they say in the log, what they refuse."""
+
+import logging
+
+import pytest
+
+
+@pytest.fixture
+def read(host, tmp_path, monkeypatch):
+    import viper.host
+    from viper.nodes.comments import CommentOnImages, CommentsToPreferences
+
+    monkeypatch.setattr(viper.host, "attributes_file", lambda: tmp_path / "attributes.json")
+
+    def run(text, **inputs):
+        return CommentsToPreferences.execute(CommentOnImages.execute(text).result[0], **inputs).result
+
+    yield run
+    from viper.vpe.attributes import extend
+
+    extend(tmp_path / "gone.json")
+
+
+def test_comments_become_preferences_and_two_texts(read):
+    preferences, liked, disliked = read("+ I love the soft light\n- way too grainy for me")
+    assert (liked, disliked) == ("soft light", "grainy") == (preferences.liked_text(), preferences.disliked_text())
+
+
+def test_english_and_korean_mix(read):
+    assert read("I love the soft light\n너무 어두워요")[1:] == ("soft light", "dark")
+
+
+def test_another_language_is_named_in_the_log(read, caplog):
+    with caplog.at_level(logging.WARNING, "viper"):
+        read("Die Farben sind mir zu grell, aber das Licht ist nicht schlecht\nI love fog")
+    assert "1 of 2 comments were not read: they look German" in caplog.text
+
+
+def test_comments_that_name_nothing_are_told_so(read, caplog):
+    with caplog.at_level(logging.WARNING, "viper"):
+        assert read("What a lovely picture!")[1:] == ("", "")
+    assert "No visual feature was found" in caplog.text
+
+
+def test_words_of_the_users_folder_count(read, tmp_path):
+    (tmp_path / "attributes.json").write_text('{"categories": {"light": [["kino flo", "tube glow"]]}}', encoding="utf-8")
+    assert read("I love the kino flo. Nice tube glow!")[1] == "kino flo"
+
+
+def test_a_broken_file_of_the_user_is_one_clear_sentence(read, tmp_path):
+    (tmp_path / "attributes.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match="or move the file away"):
+        read("I love fog")
+
+
+def test_another_extractor_is_used_when_connected(read):
+    from viper.vpe.preferences import Feature, Preferences
+
+    class Fixed:
+        def extract(self, comments, max_features=0):
+            return Preferences((Feature("lace"),))
+
+    assert read("Die Farben sind mir zu grell, aber nicht schlecht", extractor=Fixed(), overrides="- gloss")[1:] == ("lace", "gloss")
