@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .loader import PocketConfig, _build_clip, initialise
+from .loader import PocketConfig, _build_clip, initialise, read_weights
 
 WEIGHTS = Path(__file__).parent / "weights" / "encoders.safetensors"
 VISION = Path(__file__).parent / "encoders.json"  # the host builds a CLIP_VISION from a file
@@ -44,16 +44,10 @@ def projected(clip):
 
 def load_pocket_encoders(path: str | Path | None = None):
     """``(CLIP_VISION, CLIP)`` of the shipped weights (or of another file that the recipe exported)."""
-    from safetensors.torch import load_file
-
     path = Path(path or WEIGHTS)
     if not path.is_file():
         raise FileNotFoundError(f"The pocket encoders' weights are missing: {path}. Reinstall the pack, or run their training recipe.")
-    sds: dict[str, dict] = {"vision": {}, "text": {}}
-    for key, value in load_file(path).items():
-        part, name = key.split(".", 1)
-        sds[part][name] = value
-    return build_encoders(sds)
+    return build_encoders(read_weights(path))
 
 
 def image_embeddings(clip_vision, images: Tensor) -> Tensor:

@@ -191,13 +191,13 @@ def build(state_dicts: dict[str, dict] | None = None, seed: int = 0, config: Poc
 
 
 def read_weights(path: Path) -> dict[str, dict]:
-    """``{"unet": …, "text": …, "vae": …}`` of a file that the recipe exported."""
+    """``{"unet": …, "text": …, "vae": …}`` of a file that the recipe exported: keys by what stands before their first dot."""
     from safetensors.torch import load_file
 
-    sds: dict[str, dict] = {part: {} for part in PARTS}
+    sds: dict[str, dict] = {}
     for key, value in load_file(path).items():
         part, name = key.split(".", 1)
-        sds[part][name] = value
+        sds.setdefault(part, {})[name] = value
     return sds
 
 

@@ -79,6 +79,7 @@ def wavy(x, mask, g):
     r, c = grid(x)
     return moved(x, 3.5 * torch.sin(TAU * c / 32), 3.5 * torch.sin(TAU * r / 32))
 
+
 def watercolor(x, mask, g):
     """Washes that run: wobbling shapes, pale uneven pigment, darker rims, paper showing through."""
     wobble = [blur(noise(x, 4, g), 4) * 8 for _ in range(2)]
