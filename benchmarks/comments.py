@@ -95,17 +95,22 @@ def score(gold: dict, predicted: dict) -> dict:
     return {**result, "flipped": flipped / max(1, given), "predicted": given}
 
 
+def differences(profile: dict, predicted: dict, side: str) -> tuple[list[str], list[str]]:
+    """What was missed on a side of a profile, and what was wrongly put there."""
+    fits = [[j for j, item in enumerate(profile[side]) if same(g, item)] for g in predicted[side]]
+    found = set(assign(fits).values())
+    missed = [item[0] for j, item in enumerate(profile[side]) if j not in found]
+    return missed, [g for g, fit in zip(predicted[side], fits, strict=True) if not fit]
+
+
 def print_errors(gold: dict, predicted: dict) -> None:
     for profile in gold["profiles"]:
         if profile.get("held_out"):
             continue
         print(f"\n## {profile['id']}")
         for side in ("liked", "disliked"):
-            guesses = predicted[profile["id"]][side]
-            fits = [[j for j, item in enumerate(profile[side]) if same(g, item)] for g in guesses]
-            found = set(assign(fits).values())
-            print(f"{side}: missed {[item[0] for j, item in enumerate(profile[side]) if j not in found]}, "
-                  f"wrong {[g for g, fit in zip(guesses, fits, strict=True) if not fit]}")
+            missed, wrong = differences(profile, predicted[profile["id"]], side)
+            print(f"{side}: missed {missed}, wrong {wrong}")
 
 
 def _comments(some: list[dict]):
@@ -161,13 +166,11 @@ def page(paths: list[Path], out: Path, each: int = 5) -> None:
                     told = [f"**{sign}** {f.text} ({f.weight:g})" for sign, side in sides for f in side]
                     verdict = {"like": "[+] ", "dislike": "[\u2212] "}.get(comment.get("verdict"), "")
                     lines.append(f"| {verdict}{comment['text'].replace('|', '/')} | {'; '.join(told) or 'nothing'} |")
-                predicted, wrong = features_of(extractor, profile), []
+                predicted, faults = features_of(extractor, profile), []
                 for side in ("liked", "disliked"):
-                    fits = [[j for j, item in enumerate(profile[side]) if same(g, item)] for g in predicted[side]]
-                    found = set(assign(fits).values())
-                    wrong += [f"missed {side} *{item[0]}*" for j, item in enumerate(profile[side]) if j not in found]
-                    wrong += [f"not {side}: *{g}*" for g, fit in zip(predicted[side], fits, strict=True) if not fit]
-                lines += ["", "; ".join(wrong) + "." if wrong else "Nothing wrong."]
+                    missed, wrong = differences(profile, predicted, side)
+                    faults += [f"missed {side} *{m}*" for m in missed] + [f"not {side}: *{w}*" for w in wrong]
+                lines += ["", "; ".join(faults) + "." if faults else "Nothing wrong."]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -175,10 +178,9 @@ def people(count: int, seed: int = 5) -> None:
     """The author test and the VP-vs-VP test (``vpe/agents.py``) in words of comments that the tagger was not trained on."""
     from vpe import agents
     from vpe.extractor import BuiltInExtractor
-    from vpe.recipe.marked import load, set_aside
+    from vpe.recipe.marked import comments, set_aside
 
-    moulds = [m for path in sorted((HERE.parent / "vpe" / "recipe" / "comments").glob("*.txt")) if path.stem != "korean"
-              for m in set_aside(load(path)) if m.marks]
+    moulds = [m for some in comments("en") for m in set_aside(some) if m.marks]
     crowd = agents.draw_agents(count, seed)
     for mean in ("both", "rules"):
         tests = agents.author_test, agents.preference_test

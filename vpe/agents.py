@@ -52,11 +52,7 @@ def write(agent: Agent, moulds: Sequence, rng: random.Random, count: int) -> Com
     """``count`` comments of ``agent``: marked comments (``recipe/marked.py``) with the agent's attributes in the marks' places."""
     comments = []
     for mould in rng.sample(list(moulds), count):
-        text, at = "", 0
-        for mark in mould.marks:
-            text += mould.text[at:mark.start] + rng.choice(agent.liked if mark.liked else agent.disliked)
-            at = mark.end
-        comments.append(Comment(text + mould.text[at:]))
+        comments.append(Comment(mould.filled(lambda mark: rng.choice(agent.liked if mark.liked else agent.disliked)).text))
     return Comments(tuple(comments))
 
 

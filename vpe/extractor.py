@@ -82,11 +82,11 @@ def _tagger(code: str):
     return Tagger.load(code)
 
 
-def read(comment: Comment, code: str = "en", means: str = "both", tagger=None) -> list[Reading]:
+def read(comment: Comment, code: str = "en", means: str = "both") -> list[Reading]:
     """Everything that ``comment``, in the language ``code``, says about looks, in the order of mention."""
     from . import korean
     from . import lexicon as lx
-    from .tagger import align, features, spans
+    from .tagger import align, features, leaning, spans
 
     rules = understand(comment) if code == "en" and means != "tagger" else []
     if means == "rules":
@@ -94,7 +94,7 @@ def read(comment: Comment, code: str = "en", means: str = "both", tagger=None) -
     found, buckets, extra = features(comment, rules)
     if not found:
         return []
-    p = (tagger or _tagger(code)).probabilities(buckets, extra)
+    p = _tagger(code).probabilities(buckets, extra)
     if code == "ko":
         return [Reading(korean.english(comment.text[s.start:s.end]), math.copysign(0.8, s.liked - 0.5), _sentence(comment.text, s.start))
                 for s in spans(found, p)]
@@ -116,8 +116,7 @@ def read(comment: Comment, code: str = "en", means: str = "both", tagger=None) -
         out += [(inside[0], Reading(name, value, _sentence(comment.text, span.start))) for name in names]
     for n, (rule, at) in enumerate(placed):
         if n not in used and at and 1 - p[at, 0].mean() > DOUBT[rule.ground]:
-            liked, disliked = p[at, 1:3].sum(), p[at, 3:5].sum()
-            value = math.copysign(rule.value, liked / (liked + disliked) - 0.5 + _weight(rule))
+            value = math.copysign(rule.value, leaning(p[at]) - 0.5 + _weight(rule))
             out.append((at[0], Reading(rule.text, value, rule.source)))
     return [reading for _, reading in sorted(out, key=lambda pair: pair[0])]
 

@@ -63,6 +63,12 @@ def _kinds() -> dict[str, str]:
     return table
 
 
+@cache
+def _degrees() -> frozenset[str]:
+    """Words that say how much, and name nothing."""
+    return frozenset([*_data()["too"].split(), *_data()["adverbs"].split(), "더", "덜", "안", "못", "왜", "왜케"])
+
+
 def _begins(text: str, table: dict) -> str:
     """The longest entry of ``table`` that ``text`` begins with, or ""."""
     return next((text[:n] for n in range(min(len(text), _LONGEST), 0, -1) if text[:n] in table), "")
@@ -98,8 +104,7 @@ def kinds(words: list[str]) -> list[str]:
 
 def english(phrase: str) -> str:
     """The English name of a Korean feature; what is in no list stays Korean, without its particles."""
-    degrees = {*_data()["too"].split(), *_data()["adverbs"].split(), "더", "덜", "안", "못", "왜", "왜케"}
-    phrase = " ".join(w for w in phrase.split() if squeeze(w) not in degrees) or phrase
+    phrase = " ".join(w for w in phrase.split() if squeeze(w) not in _degrees()) or phrase
     whole = squeeze(phrase)
     known = _begins(whole, wordings())
     if len(_begins(whole, _blocks()[0])) > len(known) + 1:
@@ -126,4 +131,5 @@ def english(phrase: str) -> str:
         return " ".join(parts)
     if known and len(known) >= 2:
         return wordings()[known]
-    return " ".join([*(w for w in phrase.split()[:-1]), _PARTICLES.sub("", phrase.split()[-1]) or phrase.split()[-1]])
+    *before, last = phrase.split()
+    return " ".join([*before, _PARTICLES.sub("", last) or last])

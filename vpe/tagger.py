@@ -44,12 +44,11 @@ class Word:
 
 @dataclass(frozen=True)
 class Span:
-    """A feature found at characters [start, end); ``liked`` is the chance of that side, ``sure`` of being a feature."""
+    """A feature found at characters [start, end); ``liked`` is the chance that its writer does."""
 
     start: int
     end: int
     liked: float
-    sure: float
 
 
 def tokenise(text: str) -> list[Word]:
@@ -62,16 +61,15 @@ def tokenise(text: str) -> list[Word]:
 
 
 @from_taxonomy
-def _table() -> dict[str, int]:
-    """Word → index in KINDS, from the word lists; the first list that has it counts."""
+def _table() -> dict[str, str]:
+    """Word → its kind, from the word lists; the first list that has it counts."""
     table: dict[str, str] = {}
 
     def put(kind: str, some) -> None:
         for word in some:
             table.setdefault(word, kind)
 
-    for word, kind in _OPERATORS.items():
-        table[word] = kind
+    table.update(_OPERATORS)
     put("likes", ["like"])
     put("negation", [*lx.NEGATORS, "don't", "doesn't", "isn't", "aren't", "can't", "won't", "didn't", "wasn't", "wouldn't", "dont", "cant"])
     put("contrast", lx.CONTRAST)
@@ -90,34 +88,34 @@ def _table() -> dict[str, int]:
     put("stop", lx.STOP)
     put("adverb", lx.ADVERBS)
     put("no feature", lx.NO_FEATURE)
-    return {word: KINDS.index(kind) for word, kind in table.items()}
+    return table
 
 
 def kinds(found: list[Word]) -> np.ndarray:
     """What the word lists know of each token: indices in KINDS (n,)."""
-    table, out = _table(), np.zeros(len(found), np.int64)
-    for i, word in enumerate(found):
-        if word.text == "\n":
-            kind = KINDS.index("line")
-        elif word.text.isdigit():
-            kind = KINDS.index("number")
-        elif not word.text[0].isalpha():
-            kind = KINDS.index("good mark" if word.text in wd.GOOD_MARKS else "bad mark" if word.text in wd.BAD_MARKS else "mark")
-        elif not word.text[0].isascii() and not word.text[0].islower():
-            kind = KINDS.index("other script")
-        else:
-            kind = table.get(word.key) or (KINDS.index("attribute") if wd.attribute(word.key) or wd.comparative(word.key) else 0)
-        out[i] = kind
+    out = [_kind(word) for word in found]
     if any(_hangul(w.text) for w in found):
         for i, kind in enumerate(korean.kinds([w.text for w in found])):
-            out[i] = KINDS.index(kind) if kind and _hangul(found[i].text) else out[i]
+            out[i] = kind if kind and _hangul(found[i].text) else out[i]
     for i in range(len(found)):
         for size in (4, 3, 2):
             some = found[i:i + size]
             if len(some) == size and all(w.text[0].isalnum() for w in some) and normalise(" ".join(w.key for w in some)) in wordings():
-                out[i], out[i + 1:i + size] = KINDS.index("attribute"), KINDS.index("attribute on")
+                out[i], out[i + 1:i + size] = "attribute", ["attribute on"] * (size - 1)
                 break
-    return out
+    return np.array([KINDS.index(kind) for kind in out], np.int64)
+
+
+def _kind(word: Word) -> str:
+    if word.text == "\n":
+        return "line"
+    if word.text.isdigit():
+        return "number"
+    if not word.text[0].isalpha():
+        return "good mark" if word.text in wd.GOOD_MARKS else "bad mark" if word.text in wd.BAD_MARKS else "mark"
+    if not word.text[0].isascii() and not word.text[0].islower():
+        return "other script"
+    return _table().get(word.key) or ("attribute" if wd.attribute(word.key) or wd.comparative(word.key) else "none")
 
 
 def _hangul(text: str) -> bool:
@@ -215,6 +213,12 @@ def _gru(w: dict[str, np.ndarray], x: np.ndarray, name: str) -> np.ndarray:
     return out
 
 
+def leaning(p: np.ndarray) -> float:
+    """The chance that a feature of these words is liked, given that it is one; p is (n, 5)."""
+    liked, disliked = p[:, 1:3].sum(), p[:, 3:5].sum()
+    return float(liked / (liked + disliked))
+
+
 def spans(found: list[Word], p: np.ndarray) -> list[Span]:
     """Runs of tokens that are rather in a feature than not, cut where a new one begins; p is (n, 5)."""
     out: list[Span] = []
@@ -223,8 +227,7 @@ def spans(found: list[Word], p: np.ndarray) -> list[Span]:
     for i in range(len(found) + 1):
         new = i < len(found) and inside[i] and p[i, [1, 3]].sum() > p[i, [2, 4]].sum()
         if begin >= 0 and (i == len(found) or not inside[i] or new):
-            liked, disliked = p[begin:i, 1:3].sum(), p[begin:i, 3:5].sum()
-            out.append(Span(found[begin].start, found[i - 1].end, float(liked / (liked + disliked)), float(1 - p[begin:i, 0].mean())))
+            out.append(Span(found[begin].start, found[i - 1].end, leaning(p[begin:i])))
             begin = -1
         if begin < 0 and i < len(found) and inside[i]:
             begin = i

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _MARK = re.compile(r"\[([^\[\]|]+)\|([+-])(?:\|([^\[\]|]+))?\]")
@@ -24,6 +25,16 @@ class Marked:
     text: str
     marks: tuple[Mark, ...]
 
+    def filled(self, choose: Callable[[Mark], str]) -> Marked:
+        """The same comment with what ``choose`` gives in each mark's place."""
+        text, marks, at = "", [], 0
+        for mark in self.marks:
+            text += self.text[at:mark.start]
+            now = choose(mark)
+            marks.append(replace(mark, start=len(text), end=len(text) + len(now)))
+            text, at = text + now, mark.end
+        return Marked(text + self.text[at:], tuple(marks))
+
 
 def parse(line: str) -> Marked:
     """A marked line → bare text and the places of its features."""
@@ -37,6 +48,12 @@ def parse(line: str) -> Marked:
 
 def load(path: Path) -> list[Marked]:
     return [parse(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def comments(language: str) -> list[list[Marked]]:
+    """The marked comments of the pack in "en" or "ko", a list for each file."""
+    paths = sorted((Path(__file__).parent / "comments").glob("*.txt"))
+    return [load(path) for path in paths if (path.stem == "korean") == (language == "ko")]
 
 
 def set_aside(some: list[Marked]) -> list[Marked]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from ..comments import Comment
 from ..lexical import understand
 from ..tagger import BUCKETS, KINDS, RULES, TAGS, WEIGHTS, Word, features, pieces, spans, tokenise
-from .marked import Mark, Marked, load, to_train
-from .teacher import opinions
+from .marked import Mark, Marked, comments, to_train
+from .teacher import descend, opinions
 from .teacher import train as train_teacher
 
 
@@ -122,14 +122,13 @@ def tags(found: list[Word], marks: tuple[Mark, ...]) -> np.ndarray:
 
 def varied(marked: Marked, pools: dict[bool, list[str]], rng: random.Random, chance: float) -> Marked:
     """Some features replaced by others, mostly of their side: some say by themselves what people think of them."""
-    text, marks, at = "", [], 0
-    for mark in marked.marks:
-        text += marked.text[at:mark.start]
-        was = marked.text[mark.start:mark.end]
-        now = rng.choice(pools[mark.liked if rng.random() < 0.85 else not mark.liked]) if rng.random() < chance else was
-        marks.append(replace(mark, start=len(text), end=len(text) + len(now)))
-        text, at = text + now, mark.end
-    return Marked(text + marked.text[at:], tuple(marks))
+
+    def choose(mark: Mark) -> str:
+        if rng.random() >= chance:
+            return marked.text[mark.start:mark.end]
+        return rng.choice(pools[mark.liked if rng.random() < 0.85 else not mark.liked])
+
+    return marked.filled(choose)
 
 
 def example(marked: Marked, verdict: str | None = None):
@@ -191,12 +190,7 @@ def train(examples: list[list[tuple]], config: TaggerConfig, log=None, teacher=N
             logits = net(buckets, extra)
             loss = (1 - trust) * F.cross_entropy(logits.flatten(0, 1), tag.flatten(), ignore_index=-1, label_smoothing=0.05)
             loss = loss - trust * (told * logits.log_softmax(-1)).sum() / (tag >= 0).sum()
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimizer.step()
-            plan.step()
-            losses.append(loss.item())
+            losses.append(descend(net, loss, optimizer, plan))
         if log:
             log(f"epoch {epoch + 1} loss {sum(losses) / len(losses):.3f}")
     return net.eval()
@@ -220,8 +214,7 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=2, help="networks whose opinions are averaged")
     parser.add_argument("--to", type=Path, default=WEIGHTS)
     options = parser.parse_args()
-    paths = sorted((Path(__file__).parent / "comments").glob("*.txt"))
-    data = [m for path in paths if (path.stem == "korean") == (options.language == "ko") for m in to_train(load(path))]
+    data = [m for some in comments(options.language) for m in to_train(some)]
     teacher = None
     if options.teacher:
         words = [tokenise(m.text) for m in data]

@@ -52,6 +52,16 @@ class Teacher(nn.Module):
         return self.out(F.dropout(states[rows, columns].float(), 0.1, self.training)), torch.tensor(places)
 
 
+def descend(net: nn.Module, loss: Tensor, optimizer, plan) -> float:
+    """One step down, gradients cut at norm 1 → the loss."""
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+    optimizer.step()
+    plan.step()
+    return loss.item()
+
+
 def train(folder: Path, examples: list[tuple[list[Word], Tensor]], config: TeacherConfig | None = None, log=print) -> Teacher:
     """``examples``: words and the index in TAGS of each."""
     config = config or TeacherConfig()
@@ -71,12 +81,7 @@ def train(folder: Path, examples: list[tuple[list[Word], Tensor]], config: Teach
                 logits, places = net([examples[i][0] for i in some])
             tags = torch.cat([examples[i][1] for i in some])[places]
             loss = F.cross_entropy(logits.float(), tags, label_smoothing=0.05)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimizer.step()
-            plan.step()
-            losses.append(loss.item())
+            losses.append(descend(net, loss, optimizer, plan))
         log(f"teacher epoch {epoch + 1} loss {sum(losses) / len(losses):.3f}")
     return net.eval()
 
