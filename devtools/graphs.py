@@ -26,6 +26,7 @@ class Node:
 class Graph:
     name: str
     thumbnail_columns: int
+    without: str = ""  # the thumbnail is made without this node: it needs a model that nobody has to have
     nodes: list[Node] = field(default_factory=list)
     notes: list[tuple[str, tuple[int, int], tuple[int, int]]] = field(default_factory=list)
 
@@ -220,4 +221,103 @@ def share_a_taste() -> Graph:
     return g
 
 
-ALL = (comments_to_picture, strength_sweep, apply_to_any_sampler, share_a_taste)
+LOOKED_AT = (
+    "+ I love the colors\n"
+    "+ such bold outlines\n"
+    "- too pale for me\n"
+    "- the grainy texture ruins it"
+)
+
+
+def _pictures(g: Graph, pocket) -> Node:
+    return g.add(
+        "ViPerImageSet", (0, 320), (320, 560), name="example set", count=4, seed=0, model=pocket[0], clip=pocket[1], vae=pocket[2],
+        folder="", subjects="a cat\na house\na sailboat\na red apple", negative="", steps=16, cfg=3.0, sampler_name="euler",
+        scheduler="normal", width=128, height=128, batch=1,
+    )  # fmt: skip
+
+
+def image_set() -> Graph:
+    g = Graph("image_set", 4)
+    pocket, positive, negative = _model(g, "a house")
+    pictures = _pictures(g, pocket)
+    g.add("PreviewImage", (0, 930), (320, 320), "Contact sheet", images=pictures[1])
+    said = g.add("ViPerCommentOnImages", (340, 320), (320, 220), comments=LOOKED_AT, images=pictures[0])
+    found = g.add("ViPerCommentsToPreferences", (340, 590), (320, 240), comments=said[0], overrides="", max_features=0)
+    g.add("PreviewAny", (340, 880), (320, 110), "Liked", source=found[1])
+    g.add("PreviewAny", (340, 1030), (320, 110), "Disliked", source=found[2])
+    cond = _conditioning(g, pocket, found, positive, negative, 0.4, (700, 0))
+    latent = _latent(g, (700, 320), batch=4)
+    samples = _ksampler(g, pocket, cond, latent, 7, (1060, 0))
+    image = g.add("VAEDecode", (1420, 0), (220, 60), samples=samples[0], vae=pocket[2])
+    g.add("SaveImage", (1420, 110), (360, 400), images=image[0], filename_prefix="viper/image_set")
+    g.note(
+        "### Pictures to comment on\n\nQueue once, look at the contact sheet, then write a line for each picture: the first comment is "
+        "about the first picture. Where you praise or blame something without naming it (*I love the colors*), it is read off the picture. "
+        "Raise **count** to about 50 for a taste of your own; what is drawn already stays.",
+        (700, 470), (320, 280),
+    )  # fmt: skip
+    g.note(CHECKPOINT, (1420, 560), (360, 200))
+    return g
+
+
+def _read_by(g: Graph, prompt: str, extractor: Node, note: str) -> Graph:
+    """Pictures, comments, and another reader of both."""
+    pocket, positive, negative = _model(g, prompt)
+    pictures = _pictures(g, pocket)
+    said = g.add("ViPerCommentOnImages", (340, 320), (320, 220), comments=LOOKED_AT, images=pictures[0])
+    g.nodes.append(extractor)
+    found = g.add(
+        "ViPerCommentsToPreferences", (700, 620), (320, 240), comments=said[0], extractor=extractor[0], overrides="", max_features=0
+    )
+    g.add("PreviewAny", (1060, 700), (320, 110), "Liked", source=found[1])
+    g.add("PreviewAny", (1060, 850), (320, 110), "Disliked", source=found[2])
+    cond = _conditioning(g, pocket, found, positive, negative, 0.4, (700, 0))
+    latent = _latent(g, (700, 320), batch=4)
+    samples = _ksampler(g, pocket, cond, latent, 7, (1060, 0))
+    image = g.add("VAEDecode", (1420, 0), (220, 60), samples=samples[0], vae=pocket[2])
+    g.add("SaveImage", (1420, 110), (360, 400), images=image[0], filename_prefix=f"viper/{g.name}")
+    g.note(note, (0, 930), (320, 280))
+    g.note(CHECKPOINT, (1420, 560), (360, 200))
+    return g
+
+
+def read_with_vpe() -> Graph:
+    extractor = Node(
+        "ViPerLoadVPE", {"base": "idefics2-8b", "adapter": "VPE-ViPer", "precision": "auto", "download": False}, (340, 590), (320, 320)
+    )
+    return _read_by(
+        Graph("read_with_vpe", 4, "ViPerLoadVPE"), "a sailboat", extractor,
+        "### The paper's own extractor\n\nPut **HuggingFaceM4/idefics2-8b** into *models/vpe/idefics2-8b* and "
+        "**EPFL-VILAB/VPE-ViPer** into *models/vpe/VPE-ViPer* (or switch on *download*), and install the Python package *peft*. It reads "
+        "the comments and looks at the pictures together. 8-bit and 4-bit need less memory.",
+    )  # fmt: skip
+
+
+def read_with_vlm() -> Graph:
+    extractor = Node(
+        "ViPerLoadVLM", {"model": "none", "precision": "auto", "image_size": 512, "max_new_tokens": 1024}, (340, 590), (320, 320)
+    )
+    return _read_by(
+        Graph("read_with_vlm", 4, "ViPerLoadVLM"), "a cat", extractor,
+        "### Any model that sees\n\nPut a chat model such as SmolVLM, Qwen-VL or LLaVA into a folder of its own in *models/vlm*, as "
+        "transformers saves it, and choose it here.",
+    )  # fmt: skip
+
+
+def read_with_a_server() -> Graph:
+    extractor = Node(
+        "ViPerEndpoint",
+        {"url": "http://127.0.0.1:11434/v1", "model": "", "image_size": 768, "timeout": 300.0, "retries": 2}, (340, 590), (320, 320),
+    )  # fmt: skip
+    return _read_by(
+        Graph("read_with_a_server", 4, "ViPerEndpoint"), "a rocket", extractor,
+        "### A model behind a server\n\nStart Ollama, llama.cpp, LM Studio or vLLM with a model that sees, write its address, and install "
+        "the Python package *openai*. Comments and pictures are sent to this address and nowhere else. A key comes from the environment, "
+        "never from the graph.",
+    )  # fmt: skip
+
+
+ALL = (
+    comments_to_picture, strength_sweep, apply_to_any_sampler, share_a_taste, image_set, read_with_vpe, read_with_vlm, read_with_a_server,
+)  # fmt: skip

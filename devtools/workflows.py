@@ -26,10 +26,13 @@ def api_format(graph: Graph, infos: dict) -> dict:
     def value(v):
         return [ids[id(v[0])], v[1]] if isinstance(v, tuple) else v
 
+    def defaults(type):
+        return {name: options["default"] for name, _, options, is_widget in input_specs(infos[type]) if is_widget and "default" in options}
+
     return {
         ids[id(node)]: {
             "class_type": node.type,
-            "inputs": {name: value(v) for name, v in node.inputs.items()},
+            "inputs": {name: value(v) for name, v in (defaults(node.type) | node.inputs).items()},
             "_meta": {"title": node.title or infos[node.type]["display_name"]},
         }
         for node in graph.nodes
@@ -100,6 +103,13 @@ def friend_code(client: Client) -> str:
     return client.run({"1": taste, "2": save})["outputs"]["2"]["text"][0]
 
 
+def without(api: dict, type: str) -> dict:
+    """The graph without the nodes of a type, and without the wires from them."""
+    gone = {key for key, spec in api.items() if spec["class_type"] == type}
+    wired = {key: {k: v for k, v in spec["inputs"].items() if not (isinstance(v, list) and v[0] in gone)} for key, spec in api.items()}
+    return {key: {**spec, "inputs": wired[key]} for key, spec in api.items() if key not in gone}
+
+
 def write(client: Client, graph: Graph, infos: dict) -> None:
     code = friend_code(client)
     for node in graph.nodes:
@@ -107,7 +117,8 @@ def write(client: Client, graph: Graph, infos: dict) -> None:
     api = api_format(graph, infos)
     (FOLDER / "api" / f"{graph.name}.json").write_text(json.dumps(api, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (FOLDER / f"{graph.name}.json").write_text(json.dumps(ui_format(graph, infos), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    pictures = client.images(client.run(api))
+    entry = client.run(without(api, graph.without))
+    pictures = [picture for key, spec in api.items() if spec["class_type"] == "SaveImage" for picture in client.images(entry, key)]
     thumbnail(pictures, graph.thumbnail_columns).save(FOLDER / f"{graph.name}.jpg", quality=88)
     print(f"[workflows] {graph.name}: {len(api)} nodes, {len(pictures)} pictures", flush=True)
 

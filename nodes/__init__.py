@@ -2,9 +2,9 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import comments, conditioning, pocket, preferences, sampling
+from . import comments, conditioning, extractors, image_set, pocket, preferences, sampling
 
-NODES = [*comments.NODES, *preferences.NODES, *conditioning.NODES, *sampling.NODES, *pocket.NODES]
+NODES = [*comments.NODES, *extractors.NODES, *image_set.NODES, *preferences.NODES, *conditioning.NODES, *sampling.NODES, *pocket.NODES]
 
 
 class ViPerExtension(ComfyExtension):

@@ -32,7 +32,7 @@ class CommentOnImages(io.ComfyNode):
                     tooltip="One comment a line, in your own words. A leading + or - says like or dislike; without it your words decide.",
                 ),
                 io.Image.Input(
-                    "images", optional=True, tooltip="The pictures the comments are about, in the order of the comments' numbers."
+                    "images", optional=True, tooltip="The pictures the comments are about: the first comment is about the first, and so on."
                 ),
             ],
             outputs=[CommentsType.Output(display_name="comments")],
@@ -44,7 +44,7 @@ class CommentOnImages(io.ComfyNode):
 
     @classmethod
     def execute(cls, comments, images=None) -> io.NodeOutput:
-        parsed = Comments.parse(comments)
+        parsed = Comments.parse(comments).in_order(0 if images is None else len(images))
         items = tuple(replace(c, image=_kept(c.image, n, images)) for n, c in enumerate(parsed.items, 1))
         return io.NodeOutput(Comments(items, images))
 
@@ -86,8 +86,8 @@ class CommentsToPreferences(io.ComfyNode):
                 io.ClipVision.Input(
                     "clip_vision",
                     optional=True,
-                    tooltip="Lets a reader that looks at the pictures name what you praise without naming it. The built-in reader "
-                    "reads words alone and says so in the log.",
+                    tooltip="With clip connected too, names style, medium, mood and more off the pictures, where you praise or blame "
+                    "them without naming them.",
                 ),
                 io.String.Input(
                     "overrides",
@@ -105,6 +105,11 @@ class CommentsToPreferences(io.ComfyNode):
                     max=1000,
                     tooltip="Keep at most this many features a side, the strongest first. 0 keeps all.",
                 ),
+                io.Clip.Input(
+                    "clip",
+                    optional=True,
+                    tooltip="The text side of the same CLIP as clip_vision, such as clip_l.safetensors. Only for use together with it.",
+                ),
             ],
             outputs=[
                 PreferencesType.Output(display_name="preferences"),
@@ -118,16 +123,18 @@ class CommentsToPreferences(io.ComfyNode):
         return check(Preferences().edit, overrides)
 
     @classmethod
-    def execute(cls, comments, extractor=None, clip_vision=None, overrides="", max_features=0) -> io.NodeOutput:
-        if clip_vision is not None and extractor is None:
-            log.warning("The built-in extractor reads the words alone: the connected CLIP Vision is not used.")
+    def execute(cls, comments, extractor=None, clip_vision=None, overrides="", max_features=0, clip=None) -> io.NodeOutput:
+        if (clip_vision is None) != (clip is None):
+            log.warning("A CLIP sees with both of its sides: connect clip_vision and clip (its text side), or it is not used.")
+            clip_vision = clip = None
         if extractor is None:
             from ..vpe.attributes import extend
             from ..vpe.extractor import BuiltInExtractor  # its word lists load with the first comment, not with the host
+            from ..vpe.eyes import Eyes
             from ..vpe.languages import advice
 
             extend(host.attributes_file())
-            extractor = BuiltInExtractor()
+            extractor = BuiltInExtractor(eyes=Eyes(clip_vision, clip))
             if unread := advice([c.text for c in comments.items]):
                 log.warning(unread)
         found = extractor.extract(comments, max_features)

@@ -82,3 +82,15 @@ def as_in_the_host():
 
     with torch.inference_mode():
         yield
+
+
+@pytest.fixture(scope="session")
+def taught(host, tmp_path_factory):
+    """A models folder with tiny models that know one conversation: vpe/idefics2-8b, vpe/VPE-ViPer, vlm/tiny-chat."""
+    pytest.importorskip("peft", reason="needs the optional package peft")
+    from viper.tests import tiny_vlm
+
+    models = tmp_path_factory.mktemp("models")
+    tiny_vlm.vpe_folders(models / "vpe" / "idefics2-8b", models / "vpe" / "VPE-ViPer")
+    tiny_vlm.chat_folder(models / "vlm" / "tiny-chat")
+    return models

@@ -61,3 +61,32 @@ def test_another_extractor_is_used_when_connected(read):
             return Preferences((Feature("lace"),))
 
     assert read("Die Farben sind mir zu grell, aber nicht schlecht", extractor=Fixed(), overrides="- gloss")[1:] == ("lace", "gloss")
+
+
+def test_pictures_are_looked_at_where_the_words_leave_it_to_them(host, read):
+    import torch
+
+    from viper.nodes.comments import CommentOnImages, CommentsToPreferences
+
+    sunset = torch.tensor([[0.85, 0.35, 0.1], [0.95, 0.6, 0.15]]).repeat(48, 1)[:, None].expand(96, 96, 3)[None]
+    said = CommentOnImages.execute("I love the colors\n- I hate the colors", images=sunset).result[0]
+    assert [c.image.index if c.image else None for c in said] == [0, None]
+    liked, disliked = CommentsToPreferences.execute(said).result[1:]
+    assert "warm colors" in liked and disliked == ""
+    assert CommentsToPreferences.execute(CommentOnImages.execute("I love the colors").result[0]).result[1] == ""
+
+
+def test_comments_that_name_their_pictures_keep_them(host):
+    import torch
+
+    from viper.nodes.comments import CommentOnImages
+
+    text = '{"version": 1, "comments": [{"text": "a", "image": {"index": 1}}, {"text": "b"}]}'
+    said = CommentOnImages.execute(text, images=torch.zeros(2, 8, 8, 3)).result[0]
+    assert [c.image and c.image.index for c in said] == [1, None]
+
+
+def test_one_side_of_a_clip_alone_is_told_in_the_log_and_changes_nothing(read, caplog):
+    with caplog.at_level(logging.WARNING, "viper"):
+        assert read("I love the soft light", clip_vision=object())[1] == "soft light"
+    assert "both of its sides" in caplog.text

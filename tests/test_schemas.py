@@ -13,7 +13,9 @@ import pytest
 
 GOLDEN = Path(__file__).parent / "golden" / "schemas.json"
 KEPT = ("default", "min", "max", "step", "round", "forceInput", "multiline", "control_after_generate")
-LISTS_OF_THE_HOST = {("ViPerKSampler", "sampler_name"), ("ViPerKSampler", "scheduler"), ("ViPerLoadPreferences", "profile")}
+LISTS_OF_THE_HOST = {("ViPerKSampler", "sampler_name"), ("ViPerKSampler", "scheduler"), ("ViPerLoadPreferences", "profile"),
+                     ("ViPerLoadVPE", "base"), ("ViPerLoadVPE", "adapter"), ("ViPerLoadVLM", "model"),
+                     ("ViPerImageSet", "sampler_name"), ("ViPerImageSet", "scheduler")}  # fmt: skip
 
 
 def current_schemas():
@@ -108,7 +110,7 @@ def test_the_guard_lets_later_optional_inputs_and_options_in():
 
 CONTRACT = {
     "ViPerCommentOnImages": ("comments", "images?"),
-    "ViPerCommentsToPreferences": ("comments", "extractor?", "clip_vision?", "overrides?", "max_features?"),
+    "ViPerCommentsToPreferences": ("comments", "extractor?", "clip_vision?", "overrides?", "max_features?", "clip?"),
     "ViPerPreferencesFromText": ("liked", "disliked"),
     "ViPerSavePreferences": ("preferences", "name"),
     "ViPerLoadPreferences": ("profile", "share_code"),
@@ -126,6 +128,9 @@ CONTRACT = {
     "ViPerApplyGuidance": ("model", "liked", "disliked", "beta", "guidance?", "beta_disliked?"),
     "ViPerGuidanceOptions": ("start_percent", "end_percent", "schedule", "rescale"),
     "ViPerLoadPocketModel": (),
+    "ViPerLoadVPE": ("base", "adapter", "precision", "task?", "download?"),
+    "ViPerLoadVLM": ("model", "precision", "task?", "image_size?", "max_new_tokens?"),
+    "ViPerEndpoint": ("url", "model", "task?", "image_size?", "timeout?", "retries?"),
 }
 
 

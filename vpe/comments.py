@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import CommentsError
@@ -91,6 +91,12 @@ class Comments:
         """The versioned JSON, without the pictures themselves."""
         entries = [{"text": c.text, "verdict": c.verdict, "image": _image_json(c.image)} for c in self.items]
         return json.dumps({"version": VERSION, "comments": entries}, ensure_ascii=False)
+
+    def in_order(self, count: int) -> Comments:
+        """Comments none of which refers to a picture are about a batch of ``count`` pictures, one after the other."""
+        if any(c.image for c in self.items):
+            return self
+        return replace(self, items=tuple(replace(c, image=ImageRef(index=n) if n < count else None) for n, c in enumerate(self.items)))
 
     def __len__(self) -> int:
         return len(self.items)

@@ -22,6 +22,7 @@ MEANS = ("both", "rules", "tagger")
 APART = ("hue",)  # categories whose synonyms are near, not the same: crimson and scarlet
 RULES = (0.0, 0.2, 0.4, 0.6)  # how much the rules' opinion of a side counts beside the tagger's chance, by its ground
 DOUBT = (0.35, 0.35, 0.25, 0.0)  # a rule's phrase that the tagger thinks this likely is kept, by its ground
+GUESSED = 0.7  # what is read off a picture counts this much of what was said
 _EDGE = frozenset("a an the this that these those very so too really quite rather more less much most such all some any of in on at by "
                   "with and or but its it is are was were bit little kind sort no not just my your his her their our as".split())
 
@@ -32,25 +33,38 @@ class Extractor(Protocol):
     def extract(self, comments: Comments, max_features: int = 0) -> Preferences: ...
 
 
+class Eyes(Protocol):
+    """Looks at pictures: what comment ``n``'s picture shows under ``aspect``, attributes with confidence in 0..1, surest first."""
+
+    def named(self, comments: Comments, n: int, aspect: str) -> list[tuple[str, float]]: ...
+
+
 class BuiltInExtractor:
     """Reads English and Korean comments (``languages.advice`` tells of others).
 
     The weight of a feature tells how strongly it was put ("love" above "like" above a bare mention) and how often.
-    ``means`` is "both", or "rules" or "tagger" alone, to compare them; the rules read English only.
+    ``means`` is "both", or "rules" or "tagger" alone, to compare them; the rules read English only. ``eyes`` looks at the
+    pictures where a comment leaves unnamed what it means (``eyes.Eyes``); without them the words stand alone.
     """
 
-    def __init__(self, means: str = "both"):
+    def __init__(self, means: str = "both", eyes: Eyes | None = None):
         if means not in MEANS:
             raise ValueError(f"means must be one of {', '.join(MEANS)}, not {means!r}")
-        self.means = means
+        self.means, self.eyes = means, eyes
 
     def extract(self, comments: Comments, max_features: int = 0) -> Preferences:
         """Features by order of mention; with a limit, the strongest of each side. What stands on both sides is dropped."""
         mentions: dict[tuple[str, bool], list[Feature]] = {}
-        for comment in comments.items:
+        seen: dict[tuple[str, bool], list[Feature]] = {}
+        for n, comment in enumerate(comments.items):
             code = language(comment.text)
-            for text, polarity, source, _ in read(comment, code, self.means) if code in READ else ():
+            readings = read(comment, code, self.means) if code in READ else []
+            for text, polarity, source, _ in readings:
                 mentions.setdefault((_meaning(text), polarity > 0), []).append(Feature(text, abs(polarity), source))
+            for text, polarity, source in self._seen(comments, n, readings):
+                seen.setdefault((_meaning(text), polarity > 0), []).append(Feature(text, abs(polarity), source))
+        said = {meaning for meaning, _ in mentions}  # what the person says outweighs what the picture suggests
+        mentions |= {key: found for key, found in seen.items() if key[0] not in said}
         liked, disliked = [], []
         for (meaning, positive), said in mentions.items():
             if (meaning, not positive) in mentions:
@@ -62,6 +76,18 @@ class BuiltInExtractor:
         if max_features > 0:
             result = Preferences(_strongest(result.liked, max_features), _strongest(result.disliked, max_features))
         return result
+
+    def _seen(self, comments: Comments, n: int, readings: list[Reading]) -> list[tuple[str, float, str]]:
+        """(feature, signed strength, sentence) of what comment ``n`` leaves to its picture."""
+        if self.eyes is None:
+            return []
+        from .praise import unnamed
+
+        return [
+            (name, GUESSED * sure * one.value, one.source)
+            for one in unnamed(comments.items[n], readings)
+            for name, sure in self.eyes.named(comments, n, one.aspect)
+        ]
 
 
 def _strongest(side: tuple[Feature, ...], count: int) -> tuple[Feature, ...]:

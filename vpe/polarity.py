@@ -262,6 +262,11 @@ def _explicit(phrase: Phrase, clause: Clause) -> float | None:
     return later[0] if later else None
 
 
+def opinion(clause: Clause, place: int) -> float | None:
+    """What a clause says of the word at ``place``, whether that is a feature or not; None where it says nothing."""
+    return _explicit(Phrase(clause.tokens[place].text, place, place), clause)
+
+
 def _inherit(clauses: list[Clause]) -> None:
     """Open phrases take the polarity of the neighbouring clause, turned round after a contrast."""
     running = 0.0

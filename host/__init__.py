@@ -1,0 +1,65 @@
+"""Every ComfyUI internal the pack uses, behind a few functions.
+
+Written against 0.3.75 and later: only what both have, the rest is feature-detected. Host modules are imported inside the
+functions, so that this package imports anywhere and costs nothing at start-up; nothing is ever assigned into them.
+"""
+
+from .checkpoints import fingerprint
+from .folders import (
+    PACK,
+    attributes_file,
+    input_folder,
+    input_subfolder,
+    keep_picture,
+    model_folders,
+    picture_path,
+    profile_folder,
+    set_folder,
+    text_in_pictures,
+)
+from .interface import sampler_names, scheduler_names, schema
+from .models import Managed, OtherModel, Rebuilt, runs_bf16, torch_device
+from .painting import Painter, decode
+from .sampling import add_conds, any_active, cfg_guider, ksampler, percent_to_sigma, same_conds, wrap_calc_cond_batch, wrap_outer_sample
+from .text import Encoded, encode_prompt, encode_text, picture_embedding, projected_text, reads_weights
+from .work import progress, stop_if_cancelled
+
+__all__ = [
+    "Encoded",
+    "Managed",
+    "OtherModel",
+    "PACK",
+    "Painter",
+    "Rebuilt",
+    "add_conds",
+    "any_active",
+    "attributes_file",
+    "cfg_guider",
+    "decode",
+    "encode_prompt",
+    "encode_text",
+    "fingerprint",
+    "input_folder",
+    "input_subfolder",
+    "keep_picture",
+    "ksampler",
+    "model_folders",
+    "percent_to_sigma",
+    "picture_embedding",
+    "picture_path",
+    "profile_folder",
+    "progress",
+    "projected_text",
+    "reads_weights",
+    "runs_bf16",
+    "same_conds",
+    "sampler_names",
+    "scheduler_names",
+    "schema",
+    "set_folder",
+    "stop_if_cancelled",
+    "text_in_pictures",
+    "torch_device",
+    "wrap_calc_cond_batch",
+    "wrap_outer_sample",
+]

@@ -1,0 +1,99 @@
+"""Where things lie: the host's user, input, output and models directories."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+PACK = "viper"
+
+
+def attributes_file() -> Path:
+    """Where artists may add attributes and wordings of their own, in the host's user directory."""
+    import folder_paths
+
+    return Path(folder_paths.get_user_directory()) / PACK / "attributes.json"
+
+
+def profile_folder() -> Path:
+    """Where saved preferences live: the host's user directory, so that they outlive an update of the pack."""
+    import folder_paths
+
+    return Path(folder_paths.get_user_directory()) / PACK / "profiles"
+
+
+def picture_path(filename: str, subfolder: str, kind: str) -> Path | None:
+    """The file behind a picture reference (``kind``: input, output or temp); None when it is not there.
+
+    A reference comes out of a shared workflow: one that points outside the host's folder counts as missing.
+    """
+    import folder_paths
+
+    root = folder_paths.get_directory_by_type(kind)
+    if root is None:
+        return None
+    root = Path(root).resolve()
+    path = (root / subfolder / filename).resolve()
+    return path if path.is_relative_to(root) and path.is_file() else None
+
+
+def keep_picture(path: Path) -> tuple[str, str]:
+    """Copy a temporary picture into ``input/viper/`` and return (filename, subfolder); the same picture is kept once."""
+    import folder_paths
+
+    name = f"{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}{path.suffix.lower()}"
+    folder = Path(folder_paths.get_input_directory()) / PACK
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / name
+    if not target.exists():
+        part = target.with_name(f".{name}.part")
+        shutil.copyfile(path, part)
+        part.replace(target)
+    return name, PACK
+
+
+def set_folder(name: str) -> Path:
+    """Where the pictures of a set are kept: in the host's output directory, where an artist looks for pictures."""
+    import folder_paths
+
+    return Path(folder_paths.get_output_directory()) / PACK / "sets" / name
+
+
+def input_folder(folder: str) -> Path:
+    """A folder inside the host's input directory, which need not be there. Raises ValueError for one that lies elsewhere."""
+    import folder_paths
+
+    root = Path(folder_paths.get_input_directory()).resolve()
+    path = (root / folder.strip().replace("\\", "/")).resolve()
+    if not path.is_relative_to(root):
+        raise ValueError(f'The folder "{folder.strip()}" is not inside ComfyUI\'s input folder: put your pictures there and give the '
+                         "folder's name alone.")  # fmt: skip
+    return path
+
+
+def input_subfolder(folder: Path) -> str:
+    """The subfolder by which the host's pages refer to a folder of `input_folder`."""
+    import folder_paths
+
+    relative = folder.relative_to(Path(folder_paths.get_input_directory()).resolve()).as_posix()
+    return "" if relative == "." else relative
+
+
+def model_folders(*kinds: str) -> list[Path]:
+    """The folders where models of these kinds may lie: ``models/KIND`` and whatever the user's model paths add to it."""
+    import folder_paths
+
+    folders: list[Path] = []
+    for kind in kinds:
+        own = Path(folder_paths.models_dir) / kind
+        known = folder_paths.folder_names_and_paths.get(kind, ([], set()))[0]
+        folders += [path for path in (own, *map(Path, known)) if path not in folders]
+    return folders
+
+
+def text_in_pictures() -> bool:
+    """Whether prompts may be written into files (``--disable-metadata``)."""
+    from comfy.cli_args import args
+
+    return not args.disable_metadata

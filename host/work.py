@@ -1,0 +1,17 @@
+"""Long work: progress and Cancel."""
+
+from __future__ import annotations
+
+
+def progress(total: int):
+    """The host's progress bar on the node that runs: ``.update(n)``, ``.update_absolute(done, total)``."""
+    import comfy.utils
+
+    return comfy.utils.ProgressBar(total)
+
+
+def stop_if_cancelled() -> None:
+    """Raises the host's own exception when the user has pressed Cancel."""
+    import comfy.model_management
+
+    comfy.model_management.throw_exception_if_processing_interrupted()
