@@ -5,7 +5,7 @@ import json
 import pytest
 
 from viper.vpe import asking
-from viper.vpe.asking import extract, messages, official_task, parse, question
+from viper.vpe.asking import extract, messages, parse, question, tuned_task
 from viper.vpe.comments import Comment, Comments
 from viper.vpe.errors import AnswerError, TooLongError
 
@@ -103,14 +103,16 @@ def test_pictures_are_placeholders_in_the_chat_template():
     ]
 
 
-def test_the_official_task_is_read_from_the_official_file_without_running_it(tmp_path):
-    assert official_task(tmp_path) is None
+def test_the_tuned_task_is_read_from_the_official_file_without_running_it(tmp_path):
+    assert tuned_task(tmp_path) is None
     (tmp_path / "ViPer.py").write_text(
         'raise SystemExit("never run")\ndef f():\n    prompt_template = """I will show\n    pictures:\n    """\n    other = "x" * 9\n'
     )
-    assert official_task(tmp_path) == "I will show\n    pictures:\n    "
+    assert tuned_task(tmp_path) == "I will show\n    pictures:\n    "
     (tmp_path / "ViPer.py").write_text("def broken(:\n")
-    assert official_task(tmp_path) is None
+    assert tuned_task(tmp_path) is None
+    (tmp_path / "task.txt").write_text("The task of a recipe.\n")
+    assert tuned_task(tmp_path) == "The task of a recipe."
 
 
 # --- asking ----------------------------------------------------------------------------------------------------------

@@ -142,6 +142,14 @@ def test_smaller_precisions_give_the_same_features_in_less_memory(taught, vlm, p
     assert held(small) < {"bf16": 0.75, "8-bit": 0.75, "4-bit": 0.75}[precision] * held(full)
 
 
+def test_an_adapter_for_another_model_is_no_idefics(taught, vlm, tmp_path):
+    folder = shutil.copytree(taught / "vlm/tiny-chat", tmp_path / "tuned")
+    (folder / "task.txt").write_text("Say what they like.")
+    extractor = vlm.load_vpe(folder, None)
+    assert extractor.task == "Say what they like." and extractor.image_size == 448
+    assert read(vlm.load_vpe(taught / "vlm/tiny-chat", None).extract(COMMENTS)) == EXPECTED
+
+
 def test_the_same_question_gets_the_same_answer(vpe):
     assert vpe.extract(COMMENTS) == vpe.extract(COMMENTS)
 

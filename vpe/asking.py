@@ -68,16 +68,17 @@ def messages(turns: Sequence[Turn]) -> list[dict]:
     return [{"role": role, "content": [kind[isinstance(part, str)](part) for part in parts]} for role, parts in turns]
 
 
-def official_task(folder: Path) -> str | None:
-    """The task text that ViPer's extractor was tuned with, out of the official ``ViPer.py`` in ``folder``; None without it.
+def tuned_task(folder: Path) -> str | None:
+    """The task text that the model in ``folder`` was tuned with, as far as it is told there.
 
-    The file is parsed, never run: the longest text that a function assigns to ``prompt_template``, or None.
+    ``task.txt`` is what this pack's recipe writes. In the official ``ViPer.py`` it is the longest text that a function assigns
+    to ``prompt_template``; that file is parsed, never run.
     """
-    path = Path(folder) / "ViPer.py"
-    if not path.is_file():
-        return None
+    own, official = Path(folder) / "task.txt", Path(folder) / "ViPer.py"
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if own.is_file():
+            return own.read_text(encoding="utf-8").strip() or None
+        tree = ast.parse(official.read_text(encoding="utf-8")) if official.is_file() else ast.Module([], [])
     except (SyntaxError, ValueError, OSError):
         return None
     texts = [

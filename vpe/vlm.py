@@ -6,6 +6,7 @@ transformers (4.50 and later); their memory is the host's to manage, so that the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,6 @@ class ChatModel:
 
     def _settle(self, precision: str, stored: int) -> tuple[str, int]:
         """The precision to use, and the bytes that the weights would take in fp32."""
-        import json
-
         try:
             config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
         except ValueError as error:
@@ -168,11 +167,22 @@ class VisionLanguageExtractor:
 
 
 def load_vpe(base: Path, adapter: Path | None, precision: str = "auto", task: str = asking.TASK) -> VisionLanguageExtractor:
-    """ViPer's own extractor. Where the official ``ViPer.py`` lies beside the adapter and ``task`` is ours, its task is used."""
+    """A model that was tuned to read comments: ViPer's own, or one of this pack's recipe.
+
+    Where ``task`` is ours, the one that the adapter was tuned with is used, as far as it lies beside it.
+    """
     if task.strip() in ("", asking.TASK):
-        task = asking.official_task(adapter or base) or asking.TASK
-    model = ChatModel(base, adapter, precision, VPE_PROCESSOR)
-    return VisionLanguageExtractor(model, task, repair=False, **VPE_GENERATION)
+        task = asking.tuned_task(adapter or base) or asking.TASK
+    own = _kind(base) == "idefics2"
+    model = ChatModel(base, adapter, precision, VPE_PROCESSOR if own else None)
+    return VisionLanguageExtractor(model, task, 0 if own else VPE_PROCESSOR["size"]["longest_edge"], repair=False, **VPE_GENERATION)
+
+
+def _kind(folder: Path) -> str:
+    try:
+        return json.loads((Path(folder) / "config.json").read_text(encoding="utf-8")).get("model_type", "")
+    except (OSError, ValueError):
+        return ""  # the model itself says what is wrong
 
 
 def _quantisation(precision: str, dtype: torch.dtype):

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from ..agents import Agent
+from ..agents import Agent, fitting
 from ..attributes import attributes
 from .marked import load as load_marked
 from .options import RecipeError, arguments, configured, option
@@ -76,26 +76,11 @@ class Person:
 
 
 def draw(config: PeopleConfig, names: Sequence[str] | None = None) -> Iterator[Agent]:
-    """People at least ``config.apart`` from each other, until there are ``count`` or ``tries`` in a row did not fit.
-
-    The same people as ``agents.draw_agents`` for the same seed; sets are bits of a whole number here, since 5,000 people make
-    12 million pairs.
-    """
+    """People at least ``config.apart`` from each other, until there are ``count`` or ``tries`` in a row did not fit."""
     names = [a.name for a in attributes()] if names is None else list(names)
     if 2 * config.each > len(names):
         raise RecipeError(f"{config.each} liked and {config.each} disliked attributes need {2 * config.each}, but there are {len(names)}.")
-    bit = {name: n for n, name in enumerate(names)}
-    rng, taken, failed = random.Random(config.seed), [], 0
-    while failed < config.tries and (not config.count or len(taken) < config.count):
-        chosen = rng.sample(names, 2 * config.each)
-        liked, disliked = tuple(chosen[:config.each]), tuple(chosen[config.each:])
-        mine = sum(1 << bit[a] for a in liked) | sum(1 << (bit[a] + len(names)) for a in disliked)
-        if all(1 - (mine & other).bit_count() / (mine | other).bit_count() >= config.apart for other in taken):
-            taken.append(mine)
-            failed = 0
-            yield Agent(liked, disliked)
-        else:
-            failed += 1
+    return islice(fitting(names, config.seed, config.each, config.apart, config.tries), config.count or None)
 
 
 def people(
