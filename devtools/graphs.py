@@ -230,8 +230,8 @@ LOOKED_AT = (
 
 
 def _pictures(g: Graph, pocket) -> Node:
-    return g.add(
-        "ViPerImageSet", (0, 320), (320, 560), name="example set", count=4, seed=0, model=pocket[0], clip=pocket[1], vae=pocket[2],
+    return g.add(  # high enough for its pictures below the widgets
+        "ViPerImageSet", (0, 320), (320, 800), name="example set", count=4, seed=0, model=pocket[0], clip=pocket[1], vae=pocket[2],
         folder="", subjects="a cat\na house\na sailboat\na red apple", negative="", steps=16, cfg=3.0, sampler_name="euler",
         scheduler="normal", width=128, height=128, batch=1,
     )  # fmt: skip
@@ -241,7 +241,7 @@ def image_set() -> Graph:
     g = Graph("image_set", 4)
     pocket, positive, negative = _model(g, "a house")
     pictures = _pictures(g, pocket)
-    g.add("PreviewImage", (0, 930), (320, 320), "Contact sheet", images=pictures[1])
+    g.add("PreviewImage", (700, 780), (320, 360), "Contact sheet", images=pictures[1])
     said = g.add("ViPerCommentOnImages", (340, 320), (320, 220), comments=LOOKED_AT, images=pictures[0])
     found = g.add("ViPerCommentsToPreferences", (340, 590), (320, 240), comments=said[0], overrides="", max_features=0)
     g.add("PreviewAny", (340, 880), (320, 110), "Liked", source=found[1])
@@ -277,7 +277,7 @@ def _read_by(g: Graph, prompt: str, extractor: Node, note: str) -> Graph:
     samples = _ksampler(g, pocket, cond, latent, 7, (1060, 0))
     image = g.add("VAEDecode", (1420, 0), (220, 60), samples=samples[0], vae=pocket[2])
     g.add("SaveImage", (1420, 110), (360, 400), images=image[0], filename_prefix=f"viper/{g.name}")
-    g.note(note, (0, 930), (320, 280))
+    g.note(note, (340, 940), (320, 240))
     g.note(CHECKPOINT, (1420, 560), (360, 200))
     return g
 
