@@ -137,8 +137,7 @@ class ChatModel:
                 f"The comments make {asked} tokens, and {self.folder.name} reads {room}: use fewer pictures, or smaller ones."
             )
         most = min(max_new_tokens, room - asked)
-        cache = 4 * (asked + most) * getattr(text, "hidden_size", 4096) * getattr(text, "num_hidden_layers", 32)  # bytes, half precision
-        model = self._weights_held.use(cache)
+        model = self._weights_held.use(_cache_size(text, asked + most))
         device, dtype = host.torch_device(), model.dtype
         inputs = {k: v.to(device, dtype) if v.is_floating_point() else v.to(device) for k, v in inputs.items()}
         out = model.generate(
@@ -176,6 +175,13 @@ def load_vpe(base: Path, adapter: Path | None, precision: str = "auto", task: st
     own = _kind(base) == "idefics2"
     model = ChatModel(base, adapter, precision, VPE_PROCESSOR if own else None)
     return VisionLanguageExtractor(model, task, 0 if own else VPE_PROCESSOR["size"]["longest_edge"], repair=False, **VPE_GENERATION)
+
+
+def _cache_size(text, tokens: int) -> int:
+    """Bytes of keys and values of ``tokens`` in half precision."""
+    heads = getattr(text, "num_attention_heads", 1) or 1
+    shared = (getattr(text, "num_key_value_heads", None) or heads) / heads
+    return int(4 * tokens * getattr(text, "hidden_size", 4096) * getattr(text, "num_hidden_layers", 32) * shared)
 
 
 def _kind(folder: Path) -> str:
