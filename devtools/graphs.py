@@ -106,15 +106,19 @@ def _latent(g: Graph, pos, batch=1):
     return g.add("EmptyLatentImage", pos, (300, 110), width=128, height=128, batch_size=batch)
 
 
-def comments_to_picture() -> Graph:
-    g = Graph("comments_to_picture", 2)
-    pocket, positive, negative = _model(g, "a house")
-    found = _taste(g, TASTE)
+def _four_pictures(g: Graph, pocket, found, positive, negative) -> None:
     cond = _conditioning(g, pocket, found, positive, negative, 0.4, (700, 0))
     latent = _latent(g, (700, 320), batch=4)
     samples = _ksampler(g, pocket, cond, latent, 7, (1060, 0))
     image = g.add("VAEDecode", (1420, 0), (220, 60), samples=samples[0], vae=pocket[2])
-    g.add("SaveImage", (1420, 110), (360, 400), images=image[0], filename_prefix="viper/comments_to_picture")
+    g.add("SaveImage", (1420, 110), (360, 400), images=image[0], filename_prefix=f"viper/{g.name}")
+
+
+def comments_to_picture() -> Graph:
+    g = Graph("comments_to_picture", 2)
+    pocket, positive, negative = _model(g, "a house")
+    found = _taste(g, TASTE)
+    _four_pictures(g, pocket, found, positive, negative)
     g.note(
         "### Say what you like\n\nOne comment a line, in your own words. `+` and `-` say like or dislike; without them your words decide. "
         "About eight comments, on both sides, with a *because*, are enough.",
@@ -246,11 +250,7 @@ def image_set() -> Graph:
     found = g.add("ViPerCommentsToPreferences", (340, 590), (320, 240), comments=said[0], overrides="", max_features=0)
     g.add("PreviewAny", (340, 880), (320, 110), "Liked", source=found[1])
     g.add("PreviewAny", (340, 1030), (320, 110), "Disliked", source=found[2])
-    cond = _conditioning(g, pocket, found, positive, negative, 0.4, (700, 0))
-    latent = _latent(g, (700, 320), batch=4)
-    samples = _ksampler(g, pocket, cond, latent, 7, (1060, 0))
-    image = g.add("VAEDecode", (1420, 0), (220, 60), samples=samples[0], vae=pocket[2])
-    g.add("SaveImage", (1420, 110), (360, 400), images=image[0], filename_prefix="viper/image_set")
+    _four_pictures(g, pocket, found, positive, negative)
     g.note(
         "### Pictures to comment on\n\nQueue once, look at the contact sheet, then write a line for each picture: the first comment is "
         "about the first picture. Where you praise or blame something without naming it (*I love the colors*), it is read off the picture. "
@@ -272,11 +272,7 @@ def _read_by(g: Graph, prompt: str, extractor: Node, note: str) -> Graph:
     )
     g.add("PreviewAny", (1060, 700), (320, 110), "Liked", source=found[1])
     g.add("PreviewAny", (1060, 850), (320, 110), "Disliked", source=found[2])
-    cond = _conditioning(g, pocket, found, positive, negative, 0.4, (700, 0))
-    latent = _latent(g, (700, 320), batch=4)
-    samples = _ksampler(g, pocket, cond, latent, 7, (1060, 0))
-    image = g.add("VAEDecode", (1420, 0), (220, 60), samples=samples[0], vae=pocket[2])
-    g.add("SaveImage", (1420, 110), (360, 400), images=image[0], filename_prefix=f"viper/{g.name}")
+    _four_pictures(g, pocket, found, positive, negative)
     g.note(note, (340, 940), (320, 240))
     g.note(CHECKPOINT, (1420, 560), (360, 200))
     return g

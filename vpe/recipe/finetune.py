@@ -8,8 +8,6 @@ with liked and disliked art features. Here any chat model that sees; the questio
 
 from __future__ import annotations
 
-import argparse
-import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -22,8 +20,8 @@ from ..comments import Comment, Comments
 from ..errors import AnswerError
 from ..preferences import Feature, Preferences, normalise
 from . import models
-from .loop import TrainConfig, accelerator_for, drawn, train
-from .options import RecipeError, arguments, configured, option
+from .loop import TrainConfig, accelerator_for, drawn, train, train_from_command_line
+from .options import RecipeError, option
 from .people import Person, read
 
 
@@ -173,15 +171,7 @@ def run(config: VpeConfig, log: Callable[[dict], None] | None = None) -> Path | 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments(parser, VpeConfig)
-    config = configured(VpeConfig, parser.parse_args())
-    try:
-        folder = run(config, print)
-    except RecipeError as error:
-        raise SystemExit(str(error)) from None
-    if int(os.environ.get("RANK", 0)) == 0:  # one of several processes speaks
-        print(f"The model is in {folder}" if folder else "Stopped; the same command goes on.")
+    train_from_command_line(__doc__, VpeConfig, run)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ weights, the optimizer's state and every process's random state: a run that was 
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
+import os
 import random
 import shutil
 import signal
@@ -18,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .options import RecipeError, needed, option
+from .options import RecipeError, arguments, configured, needed, option
 
 FREE = {"steps", "evaluate_every", "evaluate_people", "longest_answer", "save_every", "out"}  # options that a resumed run may change
 
@@ -123,6 +125,18 @@ def train(
             if stopped or step % config.save_every == 0 or step == config.steps:
                 checkpoints.save(step)
     return step == config.steps
+
+
+def train_from_command_line(doc: str, config: type, run: Callable[[Any, Callable[[dict], None]], Path | None]) -> None:
+    """The options of ``config`` from the command line, handed to ``run``, and where the model is in the end."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments(parser, config)
+    try:
+        folder = run(configured(config, parser.parse_args()), print)
+    except RecipeError as error:
+        raise SystemExit(str(error)) from None
+    if int(os.environ.get("RANK", 0)) == 0:  # one of several processes speaks
+        print(f"The model is in {folder}" if folder else "Stopped; the same command goes on.")
 
 
 @contextlib.contextmanager

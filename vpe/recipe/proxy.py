@@ -8,8 +8,6 @@ logits. Trained with QLoRA on the last answer alone. ``accelerate launch -m vpe.
 
 from __future__ import annotations
 
-import argparse
-import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -17,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from . import models
-from .loop import TrainConfig, accelerator_for, drawn, train
-from .options import RecipeError, arguments, configured, option
+from .loop import TrainConfig, accelerator_for, drawn, train, train_from_command_line
+from .options import RecipeError, option
 from .people import Person, read
 
 QUESTION = "Score for this image?"
@@ -152,15 +150,7 @@ def run(config: ProxyConfig, log: Callable[[dict], None] | None = None) -> Path 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments(parser, ProxyConfig)
-    config = configured(ProxyConfig, parser.parse_args())
-    try:
-        folder = run(config, print)
-    except RecipeError as error:
-        raise SystemExit(str(error)) from None
-    if int(os.environ.get("RANK", 0)) == 0:  # one of several processes speaks
-        print(f"The model is in {folder}" if folder else "Stopped; the same command goes on.")
+    train_from_command_line(__doc__, ProxyConfig, run)
 
 
 if __name__ == "__main__":
