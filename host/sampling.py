@@ -103,6 +103,29 @@ def any_active(conds: list[dict], timestep: torch.Tensor) -> bool:
     return any(active(c) for c in conds)
 
 
+class ContextWindow:
+    """The part of a long latent (a video) that is being evaluated: the host evaluates one after the other and joins them.
+
+    Its copies of the conditionings are new lists in every window; their entries keep their ids.
+    """
+
+    def __init__(self, handler, window):
+        self._handler, self._window = handler, window
+
+    def is_cut_from(self, branch: list[dict], whole: list[dict]) -> bool:
+        return {c.get("uuid") for c in branch} <= {c.get("uuid") for c in whole}
+
+    def cut(self, branch: list[dict], full: torch.Tensor) -> list[dict]:
+        """What the host makes of its own conditionings; ``full`` has the size of the whole latent."""
+        return self._handler.get_resized_cond(branch, full, self._window)
+
+
+def context_window(model_options: dict) -> ContextWindow | None:
+    """The window that a CALC_COND_BATCH wrapper is called in, if any."""
+    handler, window = model_options.get("context_handler"), model_options.get("transformer_options", {}).get("context_window")
+    return None if handler is None or window is None else ContextWindow(handler, window)
+
+
 # What a prepared entry carries for other purposes than being evaluated (the text itself lives on in model_conds).
 _NOT_EVALUATED = {"uuid", "cross_attn", "pooled_output", "prompt_type", "start_percent", "end_percent"}
 
@@ -113,6 +136,11 @@ def same_conds(a: list[dict], b: list[dict]) -> bool:
         _same({k: v for k, v in x.items() if k not in _NOT_EVALUATED}, {k: v for k, v in y.items() if k not in _NOT_EVALUATED})
         for x, y in zip(a, b, strict=True)
     )
+
+
+def same_words(a: list[dict], b: list[dict]) -> bool:
+    """Whether two prepared branches come from the same text embeddings, whatever the model reads of them."""
+    return _same([c.get("cross_attn") for c in a], [c.get("cross_attn") for c in b])
 
 
 def _same(a, b) -> bool:

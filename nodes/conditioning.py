@@ -3,7 +3,8 @@
 from comfy_api.latest import io
 
 from .. import host
-from ..samplers.conditioning import ENCODINGS, MODES, Texts, joined_text, personalise
+from ..samplers.conditioning import MODES, personalise
+from ..samplers.encoding import ENCODINGS, encode_preferences
 from ._types import PreferencesType, beta_disliked_input, beta_input, check, one_of
 
 
@@ -36,7 +37,8 @@ class PreferenceConditioning(io.ComfyNode):
                     optional=True,
                     options=list(ENCODINGS),
                     default=ENCODINGS[0],
-                    tooltip="joined: all features in one list, as in the paper.",
+                    tooltip="joined: all features in one list, as in the paper. averaged: each feature by itself, so that neither "
+                    "the order nor the length of the list matters. shuffled: the mean of up to 8 orders of the list.",
                 ),
                 beta_disliked_input("Another strength for the disliked side. Unconnected: as beta."),
                 io.Boolean.Input(
@@ -83,12 +85,7 @@ class PreferenceConditioning(io.ComfyNode):
         shift_pooled=False,
         hold_norm=False,
     ) -> io.NodeOutput:
-        weighted = host.reads_weights(clip)
-        texts = Texts(
-            liked=host.encode_text(clip, joined_text(preferences.liked, weighted)),
-            disliked=host.encode_text(clip, joined_text(preferences.disliked, weighted)),
-            empty=host.encode_text(clip, ""),
-        )
+        texts = encode_preferences(clip, preferences, encoding)
         out = personalise(positive, negative, texts, beta, mode, beta_disliked, shift_pooled, hold_norm)
         return io.NodeOutput(*out, beta)
 

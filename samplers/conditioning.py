@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .shift import hold_norm, pad_tokens, shift
+from .shift import hold_norm, shift
+from .tokens import align, shift_fields, side_fields, union_masks
 
 MODES = ("paper", "official")
-ENCODINGS = ("joined",)
 
 
 class Conditionings(NamedTuple):
@@ -46,13 +46,16 @@ def joined_text(features: Iterable, weighted: bool) -> str:
     """VP+ or VP− as the paper encodes them: one ", " list. ``weighted`` writes weights as the host's ``(words:1.2)``."""
     words = []
     for feature in features:
-        text = feature.text
-        if weighted:
-            text = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
-            if abs(feature.weight - 1.0) > 0.005:
-                text = f"({text}:{feature.weight:.2f})"
+        text = escaped(feature.text) if weighted else feature.text
+        if weighted and abs(feature.weight - 1.0) > 0.005:
+            text = f"({text}:{feature.weight:.2f})"
         words.append(text)
     return ", ".join(words)
+
+
+def escaped(text: str) -> str:
+    """A text whose parentheses mean no weight to the host."""
+    return text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
 
 
 def personalise(
@@ -87,19 +90,16 @@ def personalise(
     for i, entry in enumerate(positive):
         E, extra = entry
         _check(E, texts.empty.cond, "positive")
-        # One length for all three, so that the host can evaluate them in one batch.
-        length = max(E.shape[1], texts.liked.cond.shape[1], texts.disliked.cond.shape[1])
-        out.positive.append(_shifted(entry, on_positive, length, *options))
+        out.positive.append(_shifted(entry, on_positive, *options))
         negative_extra = negative[min(i, len(negative) - 1)][1] if negative else extra
         disliked_pooled = extra if mode == "paper" else negative_extra
-        out.liked.append(_side(texts.liked, extra, extra, length, texts.empty, shift_pooled))
-        out.disliked.append(_side(texts.disliked, extra, disliked_pooled, length, texts.empty, shift_pooled))
+        out.liked.append(_side(texts.liked, extra, extra, texts, shift_pooled))
+        out.disliked.append(_side(texts.disliked, extra, disliked_pooled, texts, shift_pooled))
     for entry in negative:
         E = entry[0]
         if on_negative:
             _check(E, texts.empty.cond, "negative")
-        length = max([E.shape[1]] + [side.encoded.cond.shape[1] for side in on_negative])
-        out.negative.append(_shifted(entry, on_negative, length, *options))
+        out.negative.append(_shifted(entry, on_negative, *options))
     return out
 
 
@@ -115,21 +115,20 @@ def _check(E, E_empty: torch.Tensor, name: str) -> None:
         )
 
 
-def _shifted(entry: list, sides: tuple, length: int, empty, shift_pooled: bool, keep_norm: bool) -> list:
+def _shifted(entry: list, sides: tuple, empty, shift_pooled: bool, keep_norm: bool) -> list:
     """One entry moved by ``+ d₊ E₊`` (first side) and ``− d₋ E₋`` (second side, if any)."""
     E, extra = entry
     if all(side.degree == 0.0 for side in sides):
         return entry
     plus, minus = sides if len(sides) == 2 else (sides[0], Side(None, 0.0))
-    E_p = pad_tokens(E, length, empty.cond)
-    E_plus, E_minus = (None if s.encoded is None else pad_tokens(s.encoded.cond, length, empty.cond) for s in (plus, minus))
-    p = shift(E_p, E_plus, E_minus, plus.degree, minus.degree)
+    E_p, *E_sides = align([E, *(s.encoded.cond for s in sides)], empty.cond)
+    E_minus = E_sides[1] if len(sides) == 2 else None
+    p = shift(E_p, E_sides[0], E_minus, plus.degree, minus.degree)
 
     moved = dict(extra)
-    masks = [_mask(extra, E, length)] + [_mask(s.encoded.extra, s.encoded.cond, length) for s in sides]
-    if any(mask is not None for mask in masks):
-        # A token that any of the summed prompts has is a token of the sum.
-        moved["attention_mask"] = _union(masks, length, E)
+    moved.update(union_masks(extra, E.shape[1], [(s.encoded.extra, s.encoded.cond.shape[1]) for s in sides], E_p.shape[1]))
+    minus_extra = {} if minus.encoded is None else minus.encoded.extra
+    moved.update(shift_fields(extra, plus.encoded.extra, minus_extra, empty.extra, plus.degree, minus.degree, keep_norm))
     pooled = extra.get("pooled_output")
     if shift_pooled and pooled is not None and plus.encoded.pooled is not None:
         pooled_minus = None if minus.encoded is None else minus.encoded.pooled
@@ -137,30 +136,16 @@ def _shifted(entry: list, sides: tuple, length: int, empty, shift_pooled: bool, 
     return [hold_norm(p, E_p) if keep_norm else p, moved]
 
 
-def _side(encoded, entry: dict, pooled_from: dict, length: int, empty, own_pooled: bool) -> list:
-    """VP+ or VP− as an entry in the place of the positive ``entry``."""
-    extra = {**entry, **encoded.extra}
+def _side(encoded, entry: dict, pooled_from: dict, texts: Texts, own_pooled: bool) -> list:
+    """VP+ or VP− as an entry in the place of the positive ``entry``; its embedding is that of the words, at their own length.
+
+    Lengthened to that of the prompt it would be another input: models whose encoders do not pad (Lumina, Z-Image, Qwen-Image)
+    read every token, and place the image behind the last one. The host still evaluates in one batch what it can.
+    """
+    extra = side_fields(entry, encoded.extra, [texts.liked.extra, texts.disliked.extra, texts.empty.extra])
     pooled = encoded.pooled if own_pooled and encoded.pooled is not None else pooled_from.get("pooled_output")
-    for key, value in (("attention_mask", _mask(encoded.extra, encoded.cond, length)), ("pooled_output", pooled)):
-        if value is None:
-            extra.pop(key, None)
-        else:
-            extra[key] = value
-    return [pad_tokens(encoded.cond, length, empty.cond), extra]
-
-
-def _mask(extra: dict, E: torch.Tensor, length: int) -> torch.Tensor | None:
-    """The attention mask (…, T) of an embedding, lengthened with zeros: padding is nothing to attend to."""
-    mask = extra.get("attention_mask")
-    return None if mask is None else torch.nn.functional.pad(mask, (0, length - E.shape[1]))
-
-
-def _union(masks: list, length: int, E: torch.Tensor) -> torch.Tensor:
-    known = [m for m in masks if m is not None]
-    out = known[0]
-    for mask in known[1:]:
-        out = torch.maximum(out, mask.to(out))
-    if len(known) < len(masks):
-        ones = torch.ones(E.shape[1], dtype=out.dtype, device=out.device)
-        out = torch.maximum(out, torch.nn.functional.pad(ones, (0, length - E.shape[1])))
-    return out
+    if pooled is None:
+        extra.pop("pooled_output", None)
+    else:
+        extra["pooled_output"] = pooled
+    return [encoded.cond, extra]

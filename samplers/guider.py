@@ -38,6 +38,9 @@ def apply_guidance(model, liked, disliked, beta: float, beta_disliked: float | N
         sides["disliked"] = (disliked, d_disliked)
     if not sides:
         return model
+    for side, (cond, _) in sides.items():
+        if not cond:
+            raise ValueError(f"The {side} conditioning is empty: connect the {side} output of Preference Conditioning.")
     guidance = _Guidance(sides, options or GuidanceOptions())
     patched = model.clone()
     host.wrap_outer_sample(patched, guidance.key, guidance.outer_sample)
@@ -84,12 +87,14 @@ class _Guidance:
     def outer_sample(self, executor, *args, **kwargs):
         """OUTER_SAMPLE wrapper: lives for one sampling run."""
         guider = executor.class_obj
+        if guider.conds.get("positive") == []:
+            raise ValueError("The positive conditioning is empty, so there is nothing to guide: connect a prompt.")
         if not guider.conds.get("positive"):
             raise ValueError(
                 f"The preference guidance needs a guider with a positive conditioning, and {type(guider).__name__} has none: "
                 "use KSampler (Preference), Preference Guider or another guider with a positive input."
             )
-        run = _Run(guider, self)
+        run = _Run(guider, self, args[0])
         conds = {run.name(side): cond for side, (cond, _) in self.sides.items()}
         host.add_conds(guider, conds)
         host.wrap_calc_cond_batch(guider.model_options, self.key, run.calc_cond_batch)
@@ -106,8 +111,9 @@ class _Guidance:
 class _Run:
     """The guidance during one sampling run."""
 
-    def __init__(self, guider, guidance: _Guidance):
+    def __init__(self, guider, guidance: _Guidance, noise):
         self.guider = guider
+        self.noise = noise  # of the size of the whole latent, which a context window does not tell
         self.guidance = guidance
         self.calls = 0
         self._range = None
@@ -118,7 +124,8 @@ class _Run:
 
     def calc_cond_batch(self, executor, model, conds, x, timestep, model_options):
         """CALC_COND_BATCH wrapper. ``conds`` holds the lists the caller wants evaluated, ``timestep`` the sigmas (B,)."""
-        place = self._place_of_positive(conds)
+        window = host.context_window(model_options)
+        place = self._place_of_positive(conds, window)
         if place is None:
             return executor(model, conds, x, timestep, model_options)
         self.calls += 1
@@ -131,8 +138,9 @@ class _Run:
             if not host.any_active(branch, timestep):
                 # A side that ends here would be read as a prediction of zero.
                 return executor(model, conds, x, timestep, model_options)
-            where[side] = self._index(asked, branch)
+            where[side] = self._index(asked, branch if window is None else window.cut(branch, self.noise), window is None)
         if where.get("liked") == where.get("disliked") and self._degree("liked") == self._degree("disliked"):
+            self._check_words_are_read()
             return executor(model, conds, x, timestep, model_options)
 
         out = list(executor(model, asked, x, timestep, model_options))
@@ -142,23 +150,35 @@ class _Run:
         out[place] = rescale(moved, D_p, self.guidance.options.rescale)
         return out[: len(conds)]
 
-    def _place_of_positive(self, conds) -> int | None:
+    def _place_of_positive(self, conds, window) -> int | None:
         # Calls with a single list are other packs' (PAG, SAG …): they ask for a plain prediction.
         if len(conds) < 2:
             return None
         positive = self.guider.conds.get("positive")
+        if window is not None:
+            return next((i for i, branch in enumerate(conds) if branch and window.is_cut_from(branch, positive)), None)
         return next((i for i, branch in enumerate(conds) if branch is not None and branch is positive), None)
 
-    def _index(self, asked: list, branch) -> int:
+    def _check_words_are_read(self) -> None:
+        """Equal predictions are right for equal words. For different ones they mean that the model reads no words."""
+        branches = [self.guider.conds[self.name(side)] for side in self.guidance.sides]
+        if not host.same_words(*branches):
+            raise ValueError(
+                "This model reads nothing of the conditioning that tells the liked words from the disliked ones, so the guidance "
+                "cannot work on it: turn on shift_pooled in Preference Conditioning, or set the guidance's beta to 0."
+            )
+
+    def _index(self, asked: list, branch, lasting: bool) -> int:
         """Where ``branch`` is evaluated: equal branches are computed once, others are appended."""
         for i, other in enumerate(asked):
-            if other is not None and self._same(other, branch):
+            if other is not None and (self._same(other, branch) if lasting else host.same_conds(other, branch)):
                 return i
         asked.append(branch)
         return len(asked) - 1
 
     def _same(self, a, b) -> bool:
-        # The prepared lists live as long as the run, so their ids name them and tensors are compared once.
+        # The prepared lists live as long as the run (the cut ones of context windows do not), so their ids name them and tensors
+        # are compared once.
         key = (id(a), id(b))
         if key not in self._equal:
             self._equal[key] = a is b or host.same_conds(a, b)

@@ -43,15 +43,17 @@ def hold_norm(p: torch.Tensor, E_p: torch.Tensor) -> torch.Tensor:
 
 
 def pad_tokens(E: torch.Tensor, length: int, E_empty: torch.Tensor) -> torch.Tensor:
-    """Lengthen ``(B, T, C)`` to ``(B, length, C)`` with the encoder's own empty prompt ``(1, T₀, C)``.
+    """Lengthen ``(B, …, T, C)`` to ``(B, …, length, C)`` with the encoder's own empty prompt ``(1, …, T₀, C)``.
 
     The empty prompt is repeated as often as needed and cut to fit: for a CLIP, whose prompts come in chunks of
     77 tokens, this appends whole empty chunks, which is what the encoder itself does with a longer neighbour.
-    A tensor of zeros would be no prompt the model has ever seen.
+    A tensor of zeros would be no prompt the model has ever seen; it is taken only where the empty prompt has no token.
     """
-    missing = length - E.shape[1]
+    missing = length - E.shape[-2]
     if missing <= 0:
         return E
-    times = -(-missing // E_empty.shape[1])
-    filler = E_empty.to(E).repeat(1, times, 1)[:, :missing].expand(E.shape[0], -1, -1)
-    return torch.cat((E, filler), dim=1)
+    if E_empty.shape[-2] == 0:
+        return torch.nn.functional.pad(E, (0, 0, 0, missing))
+    times = -(-missing // E_empty.shape[-2])
+    filler = E_empty.to(E).repeat(*[1] * (E.ndim - 2), times, 1)[..., :missing, :]
+    return torch.cat((E, filler.expand(E.shape[0], *[-1] * (E.ndim - 1))), dim=-2)

@@ -131,7 +131,7 @@ def by_hand(model, c, latent, beta=0.6, beta_disliked=None, cfg=5.0, **sampling)
                 self.conds["disliked"],
             ]
             D = comfy.samplers.calc_cond_batch(self.inner_model, four, x, timestep, model_options)
-            sigma = timestep.double().view(-1, 1, 1, 1)
+            sigma = timestep.double().view(-1, *[1] * (x.ndim - 1))
             e_p, e_l, e_d = ((x.double() - D[i].double()) / sigma for i in (0, 2, 3))
             D_p = (x.double() - sigma * (e_p + d_plus * e_l - d_minus * e_d)).to(x.dtype)
             out = [D_p, D[1]]
@@ -153,6 +153,34 @@ def by_hand(model, c, latent, beta=0.6, beta_disliked=None, cfg=5.0, **sampling)
             )
 
     guider = FourBranches(model)
+    guider.inner_set_conds({"positive": c.positive, "negative": c.negative, "liked": c.liked, "disliked": c.disliked})
+    guider.set_cfg(cfg)
+    return sample_custom(guider, latent, **sampling)
+
+
+def by_formula(model, c, latent, beta=0.6, beta_disliked=None, cfg=5.0, **sampling):
+    """``ε_u + w (ε_p + d₊ ε₊ − ε_u − d₋ ε₋)`` written out in float64, every branch evaluated by itself.
+
+    ε is the direction ``(x − D) / σ`` of the sampling ODE, which is what a network of ε- or flow-prediction predicts, and what
+    follows from one of v-prediction. At scale 1 the unconditional branch has no share, and guiders may not have it.
+    """
+    import comfy.samplers
+
+    d_plus, d_minus = beta, beta if beta_disliked is None else beta_disliked
+
+    class Written(comfy.samplers.CFGGuider):
+        def predict_noise(self, x, timestep, model_options={}, seed=None):  # noqa: B006 the host's signature
+            sigma = timestep.double().view(-1, *[1] * (x.ndim - 1))
+
+            def eps(branch):
+                D = comfy.samplers.calc_cond_batch(self.inner_model, [self.conds[branch]], x, timestep, model_options)[0]
+                return (x.double() - D.double()) / sigma
+
+            moved = eps("positive") + d_plus * eps("liked") - d_minus * eps("disliked")
+            e = moved if self.cfg == 1.0 else eps("negative") + self.cfg * (moved - eps("negative"))
+            return (x.double() - sigma * e).to(x.dtype)
+
+    guider = Written(model)
     guider.inner_set_conds({"positive": c.positive, "negative": c.negative, "liked": c.liked, "disliked": c.disliked})
     guider.set_cfg(cfg)
     return sample_custom(guider, latent, **sampling)
