@@ -27,6 +27,7 @@ class Graph:
     name: str
     thumbnail_columns: int
     without: str = ""  # the thumbnail is made without this node: it needs a model that nobody has to have
+    stand_in: bool = False  # … or with the pocket model in the place of every checkpoint
     nodes: list[Node] = field(default_factory=list)
     notes: list[tuple[str, tuple[int, int], tuple[int, int]]] = field(default_factory=list)
 
@@ -314,6 +315,44 @@ def read_with_a_server() -> Graph:
     )  # fmt: skip
 
 
+def official_sdxl() -> Graph:
+    """The settings of the authors' code (EPFL-VILAB/ViPer): cfg 5, d 0.85, 40 steps, the base to 0.8, then the refiner."""
+    g = Graph("official_sdxl", 1, stand_in=True)
+    base = g.add("CheckpointLoaderSimple", (0, 0), (320, 100), "Base", ckpt_name="sd_xl_base_1.0.safetensors")
+    refiner = g.add("CheckpointLoaderSimple", (0, 940), (320, 100), "Refiner", ckpt_name="sd_xl_refiner_1.0.safetensors")
+    prompt = "a house"
+    positive = g.add("CLIPTextEncode", (360, 0), (320, 110), "Prompt", text=prompt, clip=base[1])
+    negative = g.add("CLIPTextEncode", (360, 150), (320, 110), "Negative Prompt", text="", clip=base[1])
+    taste = g.add("ViPerPreferencesFromText", (0, 320), (320, 180), liked="warm colors, bold outlines", disliked="grainy, pale colors")
+    cond = g.add(
+        "ViPerPreferenceConditioning", (720, 0), (320, 260), clip=base[1], preferences=taste[0], positive=positive[0],
+        negative=negative[0], beta=0.85, mode="official", encoding="joined", shift_pooled=False, hold_norm=False,
+    )  # fmt: skip
+    guided = g.add("ViPerApplyGuidance", (720, 310), (320, 160), model=base[0], liked=cond[2], disliked=cond[3], beta=cond[4])
+    latent = g.add("EmptyLatentImage", (720, 520), (320, 110), width=1024, height=1024, batch_size=1)
+    first = g.add(
+        "KSamplerAdvanced", (1080, 0), (320, 570), "Base: steps 0 to 32", model=guided[0], add_noise="enable", noise_seed=7, steps=40,
+        cfg=5.0, sampler_name="euler", scheduler="normal", positive=cond[0], negative=cond[1], latent_image=latent[0], start_at_step=0,
+        end_at_step=32, return_with_leftover_noise="enable",
+    )  # fmt: skip
+    plain = g.add("CLIPTextEncode", (360, 940), (320, 110), "Prompt (refiner)", text=prompt, clip=refiner[1])
+    empty = g.add("CLIPTextEncode", (360, 1090), (320, 110), "Negative Prompt (refiner)", text="", clip=refiner[1])
+    second = g.add(
+        "KSamplerAdvanced", (1080, 640), (320, 570), "Refiner: steps 32 to 40, without preferences", model=refiner[0],
+        add_noise="disable", noise_seed=7, steps=40, cfg=5.0, sampler_name="euler", scheduler="normal", positive=plain[0],
+        negative=empty[0], latent_image=first[0], start_at_step=32, end_at_step=10000, return_with_leftover_noise="disable",
+    )  # fmt: skip
+    image = g.add("VAEDecode", (1440, 0), (220, 60), samples=second[0], vae=base[2])
+    g.add("SaveImage", (1440, 110), (420, 480), images=image[0], filename_prefix=f"viper/{g.name}")
+    g.note(
+        "### As the authors run it\n\nSDXL base and refiner, mode *official*, beta = d = 0.85, cfg 5, 40 steps; the last 8 by the refiner, "
+        "without preferences. Choose your two checkpoints on the left. Without a refiner, let the first sampler run to the end.",
+        (0, 540), (320, 240),
+    )  # fmt: skip
+    return g
+
+
 ALL = (
-    comments_to_picture, strength_sweep, apply_to_any_sampler, share_a_taste, image_set, read_with_vpe, read_with_vlm, read_with_a_server,
+    comments_to_picture, strength_sweep, apply_to_any_sampler, share_a_taste, official_sdxl, image_set, read_with_vpe, read_with_vlm,
+    read_with_a_server,
 )  # fmt: skip

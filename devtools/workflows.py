@@ -110,6 +110,16 @@ def without(api: dict, type: str) -> dict:
     return {key: {**spec, "inputs": wired[key]} for key, spec in api.items() if key not in gone}
 
 
+def with_pocket(api: dict) -> dict:
+    """The graph with the pocket model in the place of its checkpoints, and its size in the place of theirs."""
+    pocket = {"class_type": "ViPerLoadPocketModel", "inputs": {}}
+
+    def small(spec: dict) -> dict:
+        return {**spec, "inputs": {k: 128 if k in ("width", "height") else v for k, v in spec["inputs"].items()}}
+
+    return {key: pocket if spec["class_type"] == "CheckpointLoaderSimple" else small(spec) for key, spec in api.items()}
+
+
 def write(client: Client, graph: Graph, infos: dict) -> None:
     code = friend_code(client)
     for node in graph.nodes:
@@ -117,7 +127,7 @@ def write(client: Client, graph: Graph, infos: dict) -> None:
     api = api_format(graph, infos)
     (FOLDER / "api" / f"{graph.name}.json").write_text(json.dumps(api, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (FOLDER / f"{graph.name}.json").write_text(json.dumps(ui_format(graph, infos), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    entry = client.run(without(api, graph.without))
+    entry = client.run(with_pocket(api) if graph.stand_in else without(api, graph.without))
     pictures = [picture for key, spec in api.items() if spec["class_type"] == "SaveImage" for picture in client.images(entry, key)]
     thumbnail(pictures, graph.thumbnail_columns).save(FOLDER / f"{graph.name}.jpg", quality=88)
     print(f"[workflows] {graph.name}: {len(api)} nodes, {len(pictures)} pictures", flush=True)

@@ -8,7 +8,8 @@ from PIL import ImageChops
 
 WORKFLOWS = Path(__file__).resolve().parent.parent / "workflows"
 NAMES = sorted(p.stem for p in WORKFLOWS.glob("*.json"))
-NEED_NOTHING = [name for name in NAMES if not name.startswith("read_with")]  # the others are run by test_extractor_nodes.py
+# The readers are run by test_extractor_nodes.py, the authors' settings below.
+NEED_NOTHING = [name for name in NAMES if not name.startswith(("read_with", "official"))]
 
 
 def api(name):
@@ -31,8 +32,8 @@ def show(*links):
 
 
 def test_the_example_graphs_are_there_with_thumbnails_and_api_twins():
-    assert NAMES == ["apply_to_any_sampler", "comments_to_picture", "image_set", "read_with_a_server", "read_with_vlm", "read_with_vpe",
-                     "share_a_taste", "strength_sweep"]  # fmt: skip
+    assert NAMES == ["apply_to_any_sampler", "comments_to_picture", "image_set", "official_sdxl", "read_with_a_server", "read_with_vlm",
+                     "read_with_vpe", "share_a_taste", "strength_sweep"]  # fmt: skip
     for name in NAMES:
         assert (WORKFLOWS / f"{name}.jpg").stat().st_size < 120_000
         assert api(name)
@@ -97,6 +98,21 @@ def test_an_example_graph_runs_and_runs_again_to_the_same_pictures(client, name)
     assert all(ImageChops.difference(a, b).getbbox() is None for a, b in zip(first, again, strict=True))
     if name != "apply_to_any_sampler":
         assert any(ImageChops.difference(a, b).getbbox() for a, b in zip(first, other, strict=True))
+
+
+def test_the_authors_settings_run_with_any_two_models(client):
+    graph = api("official_sdxl")
+    samplers = [spec["inputs"] for spec in graph.values() if spec["class_type"] == "KSamplerAdvanced"]
+    assert [(s["cfg"], s["steps"], s["start_at_step"], min(s["end_at_step"], 40)) for s in samplers] == [(5, 40, 0, 32), (5, 40, 32, 40)]
+    assert find(graph, "ViPerPreferenceConditioning")["beta"] == 0.85
+    for spec in graph.values():
+        if spec["class_type"] == "CheckpointLoaderSimple":
+            spec.update(node("ViPerLoadPocketModel"))
+    find(graph, "EmptyLatentImage").update(width=128, height=128)
+    (picture,) = saved(client, graph)
+    find(graph, "ViPerPreferenceConditioning")["beta"] = 0.0
+    (plain,) = saved(client, graph)
+    assert ImageChops.difference(picture, plain).getbbox()
 
 
 def test_the_strength_sweep_starts_at_the_hosts_own_picture_and_leaves_it_further_behind(client):
