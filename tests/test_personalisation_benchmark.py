@@ -109,10 +109,10 @@ def test_pictures_are_drawn_once_and_do_not_depend_on_their_batch(tiny, as_in_th
     ways = [_conditions.Job("cat", 1, c, taste, 0.0 if c in ("plain", "words") else 0.6, steps=2) for c in _conditions.CONDITIONS]
     jobs = [*ways, _conditions.Job("house", 2, "paper", other, 0.6, steps=2)]
     first = studio(tmp_path / "a")
-    assert first.draw(jobs[:3]) == 3 and first.draw(jobs + jobs) == 4 and first.draw(jobs) == 0
+    assert first.draw(jobs[:3]) == 3 and first.draw(jobs + jobs) == 5 and first.draw(jobs) == 0
     assert len({j.key for j in jobs}) == len(jobs) == len(list((tmp_path / "a").iterdir()))
     x = first.pictures(jobs)
-    assert x.shape == (7, 3, 128, 128) and all((a - b).abs().max() > 0.02 for a, b in combinations(x, 2))
+    assert x.shape == (8, 3, 128, 128) and all((a - b).abs().max() > 0.02 for a, b in combinations(x, 2))
     alone = studio(tmp_path / "b", batch=1).pictures(jobs)
     assert (x - alone).abs().max() < 0.02
     plain = _conditions.Job("cat", 1, "paper", taste, 0.0, steps=2)
