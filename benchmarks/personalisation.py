@@ -26,13 +26,15 @@ sys.path.insert(0, str(HERE))
 WORK = HERE.parent / ".work" / "personalisation"
 TITLES = {
     "words": "prompt words", "shift": "embedding shift only", "guidance": "\u03b5_vp only", "paper": "both, paper",
-    "official": "both, official", "behind": "\u03b5_vp of lists behind the prompt (not ViPer's)",
+    "official": "both, official", "held": "both, paper, hold_norm, rescale 0.7", "held official": "both, official, hold_norm, rescale 0.7",
+    "behind": "\u03b5_vp of lists behind the prompt (not ViPer's)",
 }  # fmt: skip
-CHOSEN = {"words": 0.0, "shift": 0.4, "guidance": 0.6, "paper": 0.4, "official": 0.4, "behind": 0.75}  # by --part choose
+CHOSEN = {"words": 0.0, "shift": 0.4, "guidance": 0.6, "paper": 0.4, "official": 0.4, "held": 0.5, "held official": 0.5,
+          "behind": 0.75}  # by --part choose, where "held" was tried at several rescales too
 CHANCE = {"chance 12.5 %": 0.125}
 GRID = (0.2, 0.4, 0.6, 0.8, 1.0)
 TRIED = {"shift": (0.4, 0.7, 1.0), "guidance": (0.3, 0.6, 0.9), "paper": (0.2, 0.4, 0.5, 0.6), "official": (0.2, 0.4, 0.5, 0.6),
-         "behind": (0.5, 0.75, 1.0)}
+         "held": (0.5, 0.6, 0.8), "held official": (0.4, 0.5, 0.6, 0.8), "behind": (0.5, 0.75, 1.0)}
 KEPT = 0.9  # of subjects that must be kept for a strength to be chosen
 LIMITS = {"diversity": 0.6, "chroma": 2.0, "clipped": 0.1}  # least share of plain's, most times plain's, most points above plain's
 HEAD = "| {} | own against none | own against others' | subject kept | liked seen | disliked seen (plain) | diversity | chroma | clipped |"
@@ -60,8 +62,13 @@ def table(what: str, rows: dict[str, dict]) -> str:
 
 def ways():
     from viper.benchmarks._study import Way
+    from viper.samplers.schedule import GuidanceOptions
 
-    return {name: Way(name, beta) for name, beta in CHOSEN.items()}
+    held = {"held": "paper", "held official": "official"}
+    return {
+        name: Way(held[name], beta, hold_norm=True, options=GuidanceOptions(rescale=0.7)) if name in held else Way(name, beta)
+        for name, beta in CHOSEN.items()
+    }
 
 
 def choose(study) -> str:
