@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from viper import host
 from viper.samplers.conditioning import joined_text
 from viper.samplers.schedule import GuidanceOptions
 from viper.vpe.preferences import Preferences
@@ -100,7 +101,7 @@ class Studio:
 
     def encode(self, text: str) -> list:
         if text not in self.encoded:
-            self.encoded[text] = self.clip.encode_from_tokens_scheduled(self.clip.tokenize(text))
+            self.encoded[text] = host.encode_prompt(self.clip, text)
         return self.encoded[text]
 
     def conditionings(self, job: Job) -> tuple[list, ...]:

@@ -11,9 +11,7 @@ nothing found. Needs the host (``dev.py bench`` brings it).
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
-import os
 import sys
 import threading
 import time
@@ -22,19 +20,10 @@ from pathlib import Path
 import psutil
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), os.environ.get("COMFYUI_PATH", "")]
+sys.path.insert(0, str(HERE))
 import comments as words  # noqa: E402
 
-
-def pack() -> None:
-    """The pack as ``viper``, in a host that computes on a CPU where there is nothing else."""
-    import torch
-    from comfy.cli_args import args
-
-    args.cpu = not torch.cuda.is_available()
-    spec = importlib.util.spec_from_file_location("viper", HERE.parent / "__init__.py", submodule_search_locations=[str(HERE.parent)])
-    sys.modules["viper"] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+import pocket  # noqa: E402
 
 
 def reader(by: str, precision: str):
@@ -111,7 +100,9 @@ def main() -> None:
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--pid", type=int)
     options = parser.parse_args()
-    pack()
+    import torch
+
+    pocket.import_pack(cpu=not torch.cuda.is_available())
     scorer = words.load(options.scorer, "scorer").score if options.scorer else words.score
     print("| reader | set | precision | recall | F1 | flipped | unread | a person | memory |\n|---|---|---|---|---|---|---|---|---|")
     for path in options.gold:

@@ -17,15 +17,15 @@ WORK = ROOT / ".work" / "pocket"
 STEPS, CFG, SAMPLER, SCHEDULER = 20, 4.0, "dpmpp_2m", "karras"
 
 
-def import_pack():
-    """The pack as ``viper``, and the host on the path, on the CPU."""
+def import_pack(cpu: bool = True):
+    """The pack as ``viper``, and the host on the path, on the CPU unless told otherwise."""
     import os
 
     sys.path.insert(0, os.environ.get("COMFYUI_PATH") or str(ROOT / ".host" / "ComfyUI"))
     sys.argv = sys.argv[:1]
     from comfy.cli_args import args
 
-    args.cpu = True
+    args.cpu = cpu
     spec = importlib.util.spec_from_file_location("viper", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
     sys.modules["viper"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules["viper"])

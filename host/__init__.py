@@ -18,7 +18,7 @@ from .folders import (
     text_in_pictures,
 )
 from .interface import sampler_names, scheduler_names, schema
-from .models import Managed, OtherModel, Rebuilt, runs_bf16, torch_device
+from .models import Managed, Rebuilt, runs_bf16, torch_device
 from .painting import Painter, decode
 from .sampling import (
     add_conds,
@@ -38,7 +38,6 @@ from .work import progress, stop_if_cancelled
 __all__ = [
     "Encoded",
     "Managed",
-    "OtherModel",
     "PACK",
     "Painter",
     "Rebuilt",

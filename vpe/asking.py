@@ -33,12 +33,6 @@ REPAIR = (
     "Liked Art Features: feature, feature\n"
     "Disliked Art Features: feature, feature"
 )
-SCHEMA = {
-    "type": "object",
-    "properties": {side: {"type": "array", "items": {"type": "string"}} for side in ("liked", "disliked")},
-    "required": ["liked", "disliked"],
-    "additionalProperties": False,
-}
 VERDICTS = {"like": "I like this one. ", "dislike": "I do not like this one. "}
 LONGEST = 8  # words; more is a sentence, not a feature
 
@@ -64,8 +58,10 @@ def question(comments: Comments, pictures: Sequence[Any], task: str) -> list[Par
 
 def messages(turns: Sequence[Turn]) -> list[dict]:
     """The turns as transformers' chat templates take them; pictures are placeholders."""
-    kind = {True: lambda part: {"type": "text", "text": part}, False: lambda part: {"type": "image"}}
-    return [{"role": role, "content": [kind[isinstance(part, str)](part) for part in parts]} for role, parts in turns]
+    return [
+        {"role": role, "content": [{"type": "text", "text": part} if isinstance(part, str) else {"type": "image"} for part in parts]}
+        for role, parts in turns
+    ]
 
 
 def tuned_task(folder: Path) -> str | None:

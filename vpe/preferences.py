@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import Any
 from . import edits as _edits
 from . import sharing
 from .errors import PreferencesError
+from .files import plain_name, write_whole
 
 __all__ = ["Feature", "Preferences", "PreferencesError", "load_profile", "normalise", "profile_names", "profile_path",
            "save_profile"]
@@ -165,17 +165,9 @@ class Preferences:
     def save(self, path: str | os.PathLike) -> None:
         """Write ``to_json`` whole or not at all: an interrupted save leaves the former file as it was."""
         path = Path(path)
-        draft = path.with_name(f".{os.getpid()}-{time.monotonic_ns()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with open(draft, "x", encoding="utf-8", errors="replace", newline="\n") as file:
-                    file.write(self.to_json() + "\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(draft, path)
-            finally:
-                draft.unlink(missing_ok=True)
+            write_whole(path, (self.to_json() + "\n").encode("utf-8", "replace"))
         except OSError as error:
             raise PreferencesError(f'"{path.name}" could not be saved ({error.strerror or "disk error"}): '
                                    "check the folder's space and permissions.") from error
@@ -226,19 +218,8 @@ def load_profile(folder: str | os.PathLike, name: str) -> Preferences:
 
 def profile_path(folder: str | os.PathLike, name: str) -> Path:
     """The file of a named profile, inside ``folder`` whatever the name. Raises PreferencesError for an unsafe name."""
-    if not isinstance(name, str) or not name.strip():
-        raise PreferencesError("A profile needs a name, such as my taste.")
-    name = unicodedata.normalize("NFC", name.strip())
-    if re.search(r'[/\\:*?"<>|]', name) or not name.isprintable() or name.startswith(".") or name.endswith("."):
-        raise PreferencesError('A profile name cannot hold / \\ : * ? " < > | or line breaks, nor begin or end with a dot: '
-                               "choose another one.")
-    if re.fullmatch(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])", name.split(".")[0].strip()):
-        raise PreferencesError(f'"{name}" is a name that Windows keeps for itself: choose another profile name.')
-    if len(name.encode("utf-8", "replace")) > 200:
-        raise PreferencesError("This profile name is too long: use at most 60 characters.")
+    name = plain_name(name, "profile", "my taste", PreferencesError)
     return Path(folder) / f"{name}.json"
-
-
 
 
 def _finite(weight: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from .comments import Comments
 from .errors import ModelError, TooLongError
 from .pictures import pictures_of
 from .preferences import Preferences
+from .versions import dtype_option, nf4
 
 PRECISIONS = ("auto", "bf16", "fp16", "fp32", "8-bit", "4-bit")
 SHARE = {"fp32": 1.0, "bf16": 0.5, "fp16": 0.5, "8-bit": 0.27, "4-bit": 0.16}  # bytes of weights against fp32, other layers included
@@ -27,9 +29,6 @@ SMALL = 4 << 30  # fp32 bytes; what is smaller stays fp32 on a CPU, where it is 
 # The official code's settings (EPFL-VILAB/ViPer, ViPer.py).
 VPE_PROCESSOR = {"size": {"longest_edge": 448, "shortest_edge": 378}, "do_image_splitting": False}
 VPE_GENERATION = {"max_new_tokens": 2000, "repetition_penalty": 0.99}
-
-
-# --- models ----------------------------------------------------------------------------------------------------------
 
 
 class ChatModel:
@@ -89,18 +88,15 @@ class ChatModel:
         return processor
 
     def _build(self, device: torch.device) -> torch.nn.Module:
-        import transformers
         from transformers import AutoModelForImageTextToText
 
-        version = tuple(int(n) for n in transformers.__version__.split(".")[:2])
         dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}.get(self.precision)
         options: dict[str, Any] = {}
         if dtype is None:
             dtype = torch.bfloat16 if self.precision == "4-bit" and host.runs_bf16(device) else torch.float16  # int8 kernels take fp16
             options = {"quantization_config": _quantisation(self.precision, dtype), "device_map": {"": device}}
-        options["dtype" if version >= (4, 56) else "torch_dtype"] = dtype
         try:
-            model = AutoModelForImageTextToText.from_pretrained(self.folder, local_files_only=True, **options)
+            model = AutoModelForImageTextToText.from_pretrained(self.folder, local_files_only=True, **dtype_option(dtype), **options)
         except torch.OutOfMemoryError:
             raise  # the host knows what to say
         except Exception as error:  # so many libraries below, each with its own
@@ -130,7 +126,7 @@ class ChatModel:
         """The model's next words, decoded greedily. Raises TooLongError; stops within one token when the user cancels."""
         inputs = self.inputs(turns)
         asked = inputs["input_ids"].shape[1]
-        text = self._text_config()
+        text = self._text_config
         room = getattr(text, "max_position_embeddings", None) or 1 << 20
         if asked + 64 > room:
             raise TooLongError(
@@ -146,6 +142,7 @@ class ChatModel:
         )  # fmt: skip
         return self.processor.batch_decode(out[:, asked:], skip_special_tokens=True)[0].strip()
 
+    @cached_property
     def _text_config(self):
         from transformers import AutoConfig
 
@@ -194,11 +191,7 @@ def _kind(folder: Path) -> str:
 def _quantisation(precision: str, dtype: torch.dtype):
     from transformers import BitsAndBytesConfig
 
-    if precision == "8-bit":
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype, bnb_4bit_use_double_quant=True
-    )
+    return BitsAndBytesConfig(load_in_8bit=True) if precision == "8-bit" else nf4(dtype)
 
 
 def _watch(total: int):

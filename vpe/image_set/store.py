@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from ..errors import ImageSetError
+from ..files import plain_name, write_whole
 from .planning import Picture, plan
 
 log = logging.getLogger("viper")
@@ -42,16 +42,7 @@ class Settings:
 
 def set_name(name: str) -> str:
     """The name of a set's folder. Raises ImageSetError for one that is no plain folder name on every system."""
-    name = unicodedata.normalize("NFC", name.strip()) if isinstance(name, str) else ""
-    if not name:
-        raise ImageSetError("A set needs a name, such as taste set.")
-    if re.search(r'[/\\:*?"<>|]', name) or not name.isprintable() or name.startswith(".") or name.endswith("."):
-        raise ImageSetError("A set's name cannot hold / \\ : * ? \" < > | or line breaks, nor begin or end with a dot: choose another one.")
-    if re.fullmatch(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])", name.split(".")[0].strip()):
-        raise ImageSetError(f'"{name}" is a name that Windows keeps for itself: choose another name for the set.')
-    if len(name.encode("utf-8", "replace")) > 200:
-        raise ImageSetError("The set's name is too long: use at most 60 characters.")
-    return name
+    return plain_name(name, "set", "taste set", ImageSetError)
 
 
 def picture_key(picture: Picture, settings: Settings) -> str:
@@ -114,7 +105,7 @@ def complete(
     encoded: dict[int, Any] = {}
     finished = count - len(missing)
     with _disk(folder):
-        _write_manifest(folder, seed, settings, [p for p in all_pictures if p.number in there])
+        _write_manifest(folder, seed, settings, [p for p in all_pictures if p.number in there], keys)
     for group in groups.values():
         if group[0].number not in encoded:
             # Many prompts at once, so that text encoder and diffusion model do not take turns in a small memory.
@@ -126,7 +117,7 @@ def complete(
             for picture, pixels in zip(group, drawn, strict=True):
                 _save(folder, picture, settings, keys[picture.number], pixels, with_text)
                 there[picture.number] = pixels
-            _write_manifest(folder, seed, settings, [p for p in all_pictures if p.number in there])
+            _write_manifest(folder, seed, settings, [p for p in all_pictures if p.number in there], keys)
         finished += len(group)
     return pictures, [there[p.number] for p in pictures]
 
@@ -160,7 +151,7 @@ def _put_aside(folder: Path, paths: list[Path]) -> Path:
     aside = folder / f"old-{n}"
     aside.mkdir()
     if (folder / "set.json").is_file():
-        _write(aside / "set.json", (folder / "set.json").read_bytes())
+        write_whole(aside / "set.json", (folder / "set.json").read_bytes())
     for path in paths:
         os.replace(path, aside / path.name)
     return aside
@@ -183,19 +174,13 @@ def _save(folder: Path, picture: Picture, settings: Settings, key: str, pixels: 
     os.replace(part, path)
 
 
-def _write_manifest(folder: Path, seed: int, settings: Settings, pictures: list[Picture]) -> None:
+def _write_manifest(folder: Path, seed: int, settings: Settings, pictures: list[Picture], keys: dict[int, str]) -> None:
     """``set.json``: what is finished, and how it was made."""
     data = {
         "kind": KIND,
         "version": VERSION,
         "seed": seed,
         "settings": asdict(settings),
-        "pictures": [{"file": picture_file(p.number), "key": picture_key(p, settings), **asdict(p)} for p in pictures],
+        "pictures": [{"file": picture_file(p.number), "key": keys[p.number], **asdict(p)} for p in pictures],
     }
-    _write(folder / "set.json", json.dumps(data, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    os.replace(part, path)
+    write_whole(folder / "set.json", json.dumps(data, ensure_ascii=False, indent=1).encode("utf-8", "replace"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..asking import Part, Turn, messages
+from ..versions import dtype_option, nf4
 from .loop import TrainConfig
 from .options import RecipeError, needed
 
@@ -17,14 +18,6 @@ IDEFICS2_TARGETS = (
     r".*(text_model|modality_projection|perceiver_resampler).*(down_proj|gate_proj|up_proj|k_proj|q_proj|v_proj|o_proj).*$"
 )
 SHORTER = 378 / 448  # IDEFICS2's least shorter edge beside its longest, as ViPer has it
-
-
-def dtype_option(dtype: Any) -> dict:
-    """``from_pretrained`` calls it ``dtype`` from transformers 4.56 on and ``torch_dtype`` before."""
-    import transformers
-
-    major, minor = (int(n) for n in re.findall(r"\d+", transformers.__version__)[:2])
-    return {"dtype" if (major, minor) >= (4, 56) else "torch_dtype": dtype}
 
 
 def load_processor(folder: Path, longest_edge: int = 448) -> Any:
@@ -47,7 +40,7 @@ def load_model(config: TrainConfig, device: Any) -> Any:
     updates W + (alpha / r) B A beside them (LoRA, Hu et al. 2106.09685), or all weights."""
     needed("transformers", *(["peft"] if config.tune == "lora" else []), *(["bitsandbytes"] if config.quantise != "none" else []))
     import torch
-    from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
+    from transformers import AutoModelForImageTextToText
 
     if config.tune == "full" and config.quantise != "none":
         raise RecipeError("A quantised model cannot be tuned in full: leave --quantise out, or take --tune lora.")
@@ -56,9 +49,7 @@ def load_model(config: TrainConfig, device: Any) -> Any:
     half = {"bf16": torch.bfloat16, "fp16": torch.float16, "no": torch.float32}[config.precision]
     options: dict = dtype_option(torch.float32 if config.tune == "full" else half)
     if config.quantise != "none":
-        options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=half
-        )
+        options["quantization_config"] = nf4(half)
         options["device_map"] = {"": device}
     try:
         model = AutoModelForImageTextToText.from_pretrained(config.model, local_files_only=True, **options)

@@ -1,0 +1,36 @@
+"""Files that people name, and files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+import unicodedata
+from pathlib import Path
+
+
+def plain_name(name: str, what: str, example: str, error: type[ValueError]) -> str:
+    """A name that is one file name on every system, normalised; ``error`` says what is wrong with any other."""
+    name = unicodedata.normalize("NFC", name.strip()) if isinstance(name, str) else ""
+    if not name:
+        raise error(f"A {what} needs a name, such as {example}.")
+    if re.search(r'[/\\:*?"<>|]', name) or not name.isprintable() or name.startswith(".") or name.endswith("."):
+        raise error(f'A {what} name cannot hold / \\ : * ? " < > | or line breaks, nor begin or end with a dot: choose another one.')
+    if re.fullmatch(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])", name.split(".")[0].strip()):
+        raise error(f'"{name}" is a name that Windows keeps for itself: choose another {what} name.')
+    if len(name.encode("utf-8", "replace")) > 200:
+        raise error(f"This {what} name is too long: use at most 60 characters.")
+    return name
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """An interrupted write leaves the former file as it was. Raises OSError."""
+    draft = path.with_name(f".{os.getpid()}-{time.monotonic_ns()}.tmp")
+    try:
+        with open(draft, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
