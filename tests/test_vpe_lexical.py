@@ -117,10 +117,18 @@ def test_what_stands_on_both_sides_is_dropped():
 
 
 def test_stronger_words_and_repetition_weigh_more_and_the_source_is_the_sentence():
-    prefs = BuiltInExtractor().extract(Comments((Comment("I love fog. I like lace."), Comment("More lace! And lace again, lovely."))))
+    said = "I love fog. I like lace. Hatching is fine.", "More lace! And lace again, lovely."
+    prefs = BuiltInExtractor().extract(Comments(tuple(map(Comment, said))))
     weight = {f.text: f.weight for f in prefs.liked}
-    assert weight["fog"] > 1 and weight["lace"] > 1.2
+    assert weight["fog"] > weight["hatching"] and weight["lace"] > weight["hatching"]
     assert {f.text: f.source for f in prefs.liked}["fog"] == "I love fog."
+
+
+def test_weights_have_the_mean_1_however_strongly_everything_is_put():
+    for said in ("I love fog. I adore lace! I hate neon.", "I like fog. Lace is fine. Not a fan of neon.", "Fog is fine."):
+        prefs = BuiltInExtractor().extract(Comments((Comment(said),)))
+        weights = [f.weight for f in prefs.liked + prefs.disliked]
+        assert sum(weights) / len(weights) == pytest.approx(1, abs=1e-3)
 
 
 def test_a_limit_keeps_the_strongest_of_each_side():

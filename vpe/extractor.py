@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from functools import cache
 from typing import Protocol
 
@@ -42,7 +43,8 @@ class Eyes(Protocol):
 class BuiltInExtractor:
     """Reads English and Korean comments (``languages.advice`` tells of others).
 
-    The weight of a feature tells how strongly it was put ("love" above "like" above a bare mention) and how often.
+    The weight of a feature tells how strongly it was put ("love" above "like" above a bare mention) and how often, beside
+    the others': their mean is 1, since how much all of them together count is what beta says.
     ``means`` is "both", or "rules" or "tagger" alone, to compare them; the rules read English only. ``eyes`` looks at the
     pictures where a comment leaves unnamed what it means (``eyes.Eyes``); without them the words stand alone.
     """
@@ -72,7 +74,7 @@ class BuiltInExtractor:
             feature = max(said, key=lambda f: f.weight)
             weight = min(2.0, feature.weight + 0.2 * (len(said) - 1))
             (liked if positive else disliked).append(Feature(said[0].text, weight, feature.source))
-        result = Preferences(tuple(liked), tuple(disliked))
+        result = _relative(Preferences(tuple(liked), tuple(disliked)))
         if max_features > 0:
             result = Preferences(_strongest(result.liked, max_features), _strongest(result.disliked, max_features))
         return result
@@ -88,6 +90,13 @@ class BuiltInExtractor:
             for one in unnamed(comments.items[n], readings)
             for name, sure in self.eyes.named(comments, n, one.aspect)
         ]
+
+
+def _relative(found: Preferences) -> Preferences:
+    """The same with weights of mean 1: a person of strong words does not burn the picture at a beta that is right for others."""
+    weights = [f.weight for f in found.liked + found.disliked]
+    mean = sum(weights) / len(weights) if weights else 1.0
+    return Preferences(*(tuple(replace(f, weight=f.weight / mean) for f in side) for side in (found.liked, found.disliked)))
 
 
 def _strongest(side: tuple[Feature, ...], count: int) -> tuple[Feature, ...]:
