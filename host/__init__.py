@@ -13,6 +13,7 @@ from .folders import (
     keep_picture,
     model_folders,
     picture_path,
+    preview_pictures,
     profile_folder,
     set_folder,
     text_in_pictures,
@@ -20,6 +21,8 @@ from .folders import (
 from .interface import sampler_names, scheduler_names, schema
 from .models import Managed, Rebuilt, runs_bf16, torch_device
 from .painting import Painter, decode
+from .pictures import pictures_in
+from .routes import add_route
 from .sampling import (
     add_conds,
     any_active,
@@ -42,6 +45,7 @@ __all__ = [
     "Painter",
     "Rebuilt",
     "add_conds",
+    "add_route",
     "any_active",
     "attributes_file",
     "cfg_guider",
@@ -58,6 +62,8 @@ __all__ = [
     "percent_to_sigma",
     "picture_embedding",
     "picture_path",
+    "pictures_in",
+    "preview_pictures",
     "profile_folder",
     "progress",
     "projected_text",

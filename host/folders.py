@@ -53,6 +53,33 @@ def keep_picture(path: Path) -> tuple[str, str]:
     return name, PACK
 
 
+def preview_pictures(images) -> list[dict]:
+    """Write a batch of pictures (B, H, W, 3 or 4) in [0, 1] as PNG into the temp folder: a reference and ``index`` for each.
+
+    Each has the name that ``keep_picture`` would give it: a page sees which ones were kept, and the same one is written once.
+    """
+    from io import BytesIO
+
+    import folder_paths
+    import numpy as np
+    from PIL import Image
+
+    folder = Path(folder_paths.get_temp_directory()) / PACK
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for n, image in enumerate(images):
+        pixels = np.ascontiguousarray(image.detach().cpu().float().clamp(0, 1).mul(255).round().byte().numpy())  # (H, W, 3 or 4)
+        file = BytesIO()
+        Image.fromarray(pixels).save(file, format="PNG", compress_level=1)
+        name = f"{hashlib.sha256(file.getvalue()).hexdigest()[:16]}.png"
+        if not (folder / name).exists():
+            part = folder / f".{name}.part"
+            part.write_bytes(file.getvalue())
+            part.replace(folder / name)
+        found.append({"filename": name, "subfolder": PACK, "type": "temp", "index": n})
+    return found
+
+
 def set_folder(name: str) -> Path:
     """Where the pictures of a set are kept: in the host's output directory, where an artist looks for pictures."""
     import folder_paths

@@ -2,9 +2,18 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import comments, conditioning, extractors, image_set, pocket, preferences, sampling
+from . import comments, conditioning, extractors, image_set, pocket, preferences, ranking, sampling
 
-NODES = [*comments.NODES, *extractors.NODES, *image_set.NODES, *preferences.NODES, *conditioning.NODES, *sampling.NODES, *pocket.NODES]
+NODES = [
+    *comments.NODES,
+    *ranking.NODES,
+    *extractors.NODES,
+    *image_set.NODES,
+    *preferences.NODES,
+    *conditioning.NODES,
+    *sampling.NODES,
+    *pocket.NODES,
+]
 
 
 class ViPerExtension(ComfyExtension):
@@ -13,4 +22,7 @@ class ViPerExtension(ComfyExtension):
 
 
 def extension() -> ViPerExtension:
+    from . import routes
+
+    routes.register()
     return ViPerExtension()

@@ -1,5 +1,6 @@
 """Comments on pictures, and what they say about a person's taste."""
 
+import json
 import logging
 from dataclasses import replace
 
@@ -36,6 +37,7 @@ class CommentOnImages(io.ComfyNode):
                 ),
             ],
             outputs=[CommentsType.Output(display_name="comments")],
+            is_output_node=True,
         )
 
     @classmethod
@@ -45,8 +47,21 @@ class CommentOnImages(io.ComfyNode):
     @classmethod
     def execute(cls, comments, images=None) -> io.NodeOutput:
         parsed = Comments.parse(comments).in_order(0 if images is None else len(images))
-        items = tuple(replace(c, image=_kept(c.image, n, images)) for n, c in enumerate(parsed.items, 1))
-        return io.NodeOutput(Comments(items, images))
+        return io.NodeOutput(kept(replace(parsed, pictures=images)), ui=shown(images))
+
+
+def shown(images) -> dict | None:
+    """What the page gets of a connected batch: where to find each picture."""
+    return None if images is None else {"viper_pictures": host.preview_pictures(images)}
+
+
+def kept(comments: Comments) -> Comments:
+    """The same with copies of the temporary pictures that something was said about, in words, by a verdict or in a pair."""
+    compared = {n for pair in comments.pairs for n in pair}
+    return replace(comments, items=tuple(
+        replace(c, image=_kept(c.image, n + 1, comments.pictures)) if c.text.strip() or c.verdict or n in compared else c
+        for n, c in enumerate(comments.items)
+    ))  # fmt: skip
 
 
 def _kept(image: ImageRef | None, n: int, images) -> ImageRef | None:
@@ -127,25 +142,28 @@ class CommentsToPreferences(io.ComfyNode):
         if (clip_vision is None) != (clip is None):
             log.warning("A CLIP sees with both of its sides: connect clip_vision and clip (its text side), or it is not used.")
             clip_vision = clip = None
+        from ..vpe.eyes import Eyes
+        from ..vpe.portrait import portrait  # its word lists load with the first comment, not with the host
+
         if extractor is None:
             from ..vpe.attributes import extend
-            from ..vpe.extractor import BuiltInExtractor  # its word lists load with the first comment, not with the host
-            from ..vpe.eyes import Eyes
             from ..vpe.languages import advice
 
             extend(host.attributes_file())
-            extractor = BuiltInExtractor(eyes=Eyes(clip_vision, clip))
             if unread := advice([c.text for c in comments.items]):
                 log.warning(unread)
-        found = extractor.extract(comments, max_features)
-        if not found and len(comments):
+        of = portrait(comments, extractor, max_features, Eyes(clip_vision, clip))
+        if not of.found and len(comments):
             log.warning(
                 "No visual feature was found in the %d comments: name what you see, such as its colors, light or lines, "
                 "or use Preferences from Text.",
                 len(comments),
             )
-        preferences = found.edit(overrides or "")
-        return io.NodeOutput(preferences, preferences.liked_text(), preferences.disliked_text())
+        preferences = of.found.edit(overrides or "")
+        profile = {**preferences.sides(), "found": of.found.sides(), "sure": of.sure, "advice": of.advice}
+        return io.NodeOutput(
+            preferences, preferences.liked_text(), preferences.disliked_text(), ui={"viper_profile": [json.dumps(profile)]}
+        )
 
 
 NODES = [CommentOnImages, CommentsToPreferences]

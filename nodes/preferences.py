@@ -3,6 +3,7 @@
 from comfy_api.latest import io, ui
 
 from .. import host
+from ..vpe.learning import last_learned, update_profile
 from ..vpe.preferences import Preferences, load_profile, profile_names, profile_path, save_profile
 from ._types import PreferencesType, check, one_of
 
@@ -186,4 +187,51 @@ class EditPreferences(io.ComfyNode):
         return io.NodeOutput(edited, edited.liked_text(), edited.disliked_text())
 
 
-NODES = [PreferencesFromText, SavePreferences, LoadPreferences, MergePreferences, EditPreferences]
+class UpdatePreferences(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return host.schema(
+            node_id="ViPerUpdatePreferences",
+            display_name="Update Preferences",
+            category=CATEGORY,
+            description="Lets a saved profile learn: merges new preferences into it and gives the updated ones. What is not "
+            "contradicted keeps its strength; the same preferences are learned once, however often the graph runs.",
+            search_aliases=["viper", "taste", "learn", "profile", "feedback", "loop"],
+            inputs=[
+                PreferencesType.Input("preferences", tooltip="What is new, such as from Comments → Preferences."),
+                io.String.Input("name", default="my taste", tooltip="The profile that learns. It is made at the first run."),
+                io.Float.Input(
+                    "keep",
+                    optional=True,
+                    default=0.7,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How much of the old profile stays at each update: 1 learns nothing, 0 forgets everything old.",
+                ),
+            ],
+            outputs=[PreferencesType.Output(display_name="preferences"), io.String.Output(display_name="share code")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def validate_inputs(cls, name=None):
+        return check(lambda n: profile_path(host.profile_folder(), n), name)
+
+    @classmethod
+    def fingerprint_inputs(cls, preferences=None, name="", keep=0.7):
+        # A profile that was saved anew by hand is learned into again; what this node wrote itself is no news to it.
+        try:
+            path = profile_path(host.profile_folder(), name)
+            return "" if last_learned(path) or not path.is_file() else path.read_text(encoding="utf-8-sig")
+        except (ValueError, OSError):
+            return ""
+
+    @classmethod
+    def execute(cls, preferences, name, keep=0.7) -> io.NodeOutput:
+        updated = update_profile(host.profile_folder(), name, preferences, keep)
+        code = updated.share_code()
+        return io.NodeOutput(updated, code, ui=ui.PreviewText(code))
+
+
+NODES = [PreferencesFromText, SavePreferences, LoadPreferences, MergePreferences, EditPreferences, UpdatePreferences]

@@ -63,8 +63,8 @@ def broken_promises(golden, now):
         broken += [f"{node_id}.{i['name']}: a new input must be optional" for i in new["inputs"][len(old["inputs"]) :] if i["required"]]
         if new["outputs"][: len(old["outputs"])] != old["outputs"]:
             broken.append(f"{node_id}: its outputs {old['outputs']} became {new['outputs']}")
-        if new["output_node"] != old["output_node"]:
-            broken.append(f"{node_id}: it {'became' if new['output_node'] else 'is no longer'} an output node")
+        if old["output_node"] and not new["output_node"]:  # one that becomes it only runs in more graphs
+            broken.append(f"{node_id}: it is no longer an output node")
     return broken
 
 
@@ -89,8 +89,9 @@ def test_nothing_that_saved_workflows_rely_on_has_changed(host):
         lambda s: s["ViPerKSampler"]["inputs"].append({"name": "new", "type": "INT", "required": True}),
         lambda s: s["ViPerMergePreferences"]["inputs"][2]["options"].remove("add"),
         lambda s: s["ViPerPreferenceConditioning"]["outputs"].reverse(),
+        lambda s: s["ViPerSavePreferences"].update(output_node=False),
     ],
-    ids=["node removed", "input removed", "reordered", "renamed", "default", "type", "required added", "option removed", "outputs"],
+    ids=["node removed", "input removed", "reordered", "renamed", "default", "type", "required added", "option removed", "outputs", "end"],
 )
 def test_the_guard_sees_every_kind_of_breaking_change(change):
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
@@ -110,12 +111,14 @@ def test_the_guard_lets_later_optional_inputs_and_options_in():
 
 CONTRACT = {
     "ViPerCommentOnImages": ("comments", "images?"),
+    "ViPerRankPictures": ("ranking", "images?", "comments?"),
     "ViPerCommentsToPreferences": ("comments", "extractor?", "clip_vision?", "overrides?", "max_features?", "clip?"),
     "ViPerPreferencesFromText": ("liked", "disliked"),
     "ViPerSavePreferences": ("preferences", "name"),
     "ViPerLoadPreferences": ("profile", "share_code"),
     "ViPerMergePreferences": ("a", "b", "operation", "weight"),
     "ViPerEditPreferences": ("preferences", "edits"),
+    "ViPerUpdatePreferences": ("preferences", "name", "keep?"),
     "ViPerPreferenceConditioning": (
         *("clip", "preferences", "positive", "negative", "beta", "mode"),
         *("encoding?", "beta_disliked?", "shift_pooled?", "hold_norm?"),

@@ -10,7 +10,15 @@ Plain text holds one comment a line. A leading ``+`` or ``-`` is the verdict (li
 JSON keeps verdicts and pictures apart from the words::
 
     {"version": 1, "comments": [{"text": "...", "verdict": "like" | "dislike" | null,
-                                 "image": {"filename", "subfolder", "type"} | {"index": n} | null}]}
+                                 "image": {"filename", "subfolder", "type"} | {"index": n} | null}],
+     "pairs": [[better, worse], ...]}
+
+An entry without words but with a verdict and a picture is taste without words; one with a picture alone was not judged yet.
+The optional ``pairs`` say which of two entries' pictures is the better one, by their numbers from 0.
+
+A ranking is the same for pictures that are only compared::
+
+    {"version": 1, "pictures": [{"filename", "subfolder", "type"} | {"index": n}], "pairs": [[better, worse], ...]}
 """
 
 from __future__ import annotations
@@ -52,10 +60,14 @@ class Comment:
 
 @dataclass(frozen=True)
 class Comments:
-    """All comments of one person. ``pictures`` (an IMAGE batch or None) only rides along: neither compared nor saved."""
+    """All comments of one person. ``pictures`` (an IMAGE batch or None) only rides along: neither compared nor saved.
+
+    ``pairs`` holds (better, worse), indices into ``items``.
+    """
 
     items: tuple[Comment, ...] = ()
     pictures: Any = field(default=None, compare=False, repr=False)
+    pairs: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def parse(cls, text: str, pictures: Any = None) -> Comments:
@@ -85,12 +97,53 @@ class Comments:
         entries = data.get("comments", [])
         if not isinstance(entries, list):
             raise CommentsError('"comments" must be a list, one entry for each comment.')
-        return cls(tuple(_comment(entry, n) for n, entry in enumerate(entries, 1)), pictures)
+        pairs = _pairs(data.get("pairs"), len(entries), "comments")
+        return cls(tuple(_comment(entry, n) for n, entry in enumerate(entries, 1)), pictures, pairs)
+
+    @classmethod
+    def from_ranking(cls, text: str, pictures: Any = None) -> Comments:
+        """Read the versioned JSON of a ranking: an entry without words for each picture, and the pairs. "" is no ranking yet.
+
+        Raises CommentsError.
+        """
+        if not isinstance(text, str):
+            raise CommentsError("A ranking must be text: choose between the pictures in the node to write it.")
+        if not text.strip("\ufeff \t\r\n"):
+            return cls(pictures=pictures)
+        try:
+            data = json.loads(text.lstrip("\ufeff"))
+        except (ValueError, RecursionError):
+            raise CommentsError("The ranking is broken JSON: repair it, or clear the field and choose again.") from None
+        if not isinstance(data, dict):
+            raise CommentsError('A ranking must be an object with "version", "pictures" and "pairs".')
+        version = data.get("version")
+        if isinstance(version, bool) or version != VERSION:
+            raise CommentsError(f"This ranking has the version {_show(version)}, this pack reads version {VERSION}: update the pack.")
+        entries = data.get("pictures", [])
+        if not isinstance(entries, list):
+            raise CommentsError('"pictures" must be a list, one entry for each picture.')
+        images = [_image(entry, n, "picture") for n, entry in enumerate(entries, 1)]
+        if None in images:
+            raise CommentsError(f'Picture {images.index(None) + 1} must be an object with "filename" or "index".')
+        return cls(tuple(Comment("", image=image) for image in images), pictures, _pairs(data.get("pairs"), len(images), "pictures"))
 
     def to_json(self) -> str:
         """The versioned JSON, without the pictures themselves."""
         entries = [{"text": c.text, "verdict": c.verdict, "image": _image_json(c.image)} for c in self.items]
-        return json.dumps({"version": VERSION, "comments": entries}, ensure_ascii=False)
+        pairs = {"pairs": [list(pair) for pair in self.pairs]} if self.pairs else {}
+        return json.dumps({"version": VERSION, "comments": entries, **pairs}, ensure_ascii=False)
+
+    def add(self, other: Comments) -> Comments:
+        """These and the other's, behind them; the other's batch is joined to this one's where sizes differ only in number."""
+        shift, batch, offset = len(self.items), self.pictures, 0
+        if other.pictures is not None:
+            batch, offset = _joined(self.pictures, other.pictures)
+        items = other.items
+        if offset:
+            items = tuple(
+                replace(c, image=ImageRef(index=c.image.index + offset)) if c.image and c.image.index is not None else c for c in items
+            )
+        return Comments(self.items + items, batch, self.pairs + tuple((a + shift, b + shift) for a, b in other.pairs))
 
     def in_order(self, count: int) -> Comments:
         """Comments none of which refers to a picture are about a batch of ``count`` pictures, one after the other."""
@@ -116,6 +169,31 @@ def _plain(line: str) -> Comment | None:
     return Comment(line, verdict) if any(ch.isalnum() or ord(ch) > 0x2600 for ch in line) else None  # an emoji is a comment
 
 
+def _pairs(data: Any, count: int, what: str) -> tuple[tuple[int, int], ...]:
+    if data is None:
+        return ()
+    if not isinstance(data, list):
+        raise CommentsError(f'"pairs" must be a list of [better, worse], which are numbers of {what} from 0.')
+    for n, pair in enumerate(data, 1):
+        if not isinstance(pair, list) or len(pair) != 2 or any(isinstance(i, bool) or not isinstance(i, int) for i in pair):
+            raise CommentsError(f"Pair {n} must be [better, worse], two numbers of {what} from 0.")
+        if pair[0] == pair[1] or not all(0 <= i < count for i in pair):
+            raise CommentsError(f"Pair {n} is {_show(pair)}: it must name two different {what} between 0 and {count - 1}.")
+    return tuple((better, worse) for better, worse in data)
+
+
+def _joined(first: Any, second: Any) -> tuple[Any, int]:
+    """Two IMAGE batches (or a list, where their sizes differ) as one sequence of pictures, and where the second begins."""
+    if first is None:
+        return second, 0
+    same = hasattr(first, "shape") and hasattr(second, "shape") and first.shape[1:] == second.shape[1:]
+    if same:
+        import torch
+
+        return torch.cat([first, second]), len(first)
+    return [*first, *second], len(first)
+
+
 def _comment(entry: Any, n: int) -> Comment:
     if isinstance(entry, str):
         return Comment(entry)
@@ -130,23 +208,23 @@ def _comment(entry: Any, n: int) -> Comment:
     return Comment(text, verdict, _image(entry.get("image"), n))
 
 
-def _image(data: Any, n: int) -> ImageRef | None:
+def _image(data: Any, n: int, of: str = "comment") -> ImageRef | None:
     if data is None:
         return None
     if not isinstance(data, dict):
-        raise CommentsError(f'The "image" of comment {n} must be an object with "filename" or "index".')
+        raise CommentsError(f'The "image" of {of} {n} must be an object with "filename" or "index".')
     index = data.get("index")
     if index is not None:
         if isinstance(index, bool) or not isinstance(index, int) or index < 0:
-            raise CommentsError(f'The image "index" of comment {n} must be a whole number from 0.')
+            raise CommentsError(f'The image "index" of {of} {n} must be a whole number from 0.')
         return ImageRef(index=index)
     filename, subfolder, place = data.get("filename"), data.get("subfolder") or "", data.get("type") or "input"
     if not isinstance(filename, str) or not filename:
-        raise CommentsError(f'The "image" of comment {n} needs a "filename" or an "index".')
+        raise CommentsError(f'The "image" of {of} {n} needs a "filename" or an "index".')
     if not isinstance(subfolder, str):
-        raise CommentsError(f'The image "subfolder" of comment {n} must be words in quotes.')
+        raise CommentsError(f'The image "subfolder" of {of} {n} must be words in quotes.')
     if not isinstance(place, str) or place not in PLACES:
-        raise CommentsError(f'The image "type" of comment {n} is {_show(place)}: it must be "input", "output" or "temp".')
+        raise CommentsError(f'The image "type" of {of} {n} is {_show(place)}: it must be "input", "output" or "temp".')
     return ImageRef(filename, subfolder, place)
 
 

@@ -143,11 +143,19 @@ class Preferences:
 
     # Files and codes
 
+    def sides(self) -> dict[str, list[dict[str, Any]]]:
+        """``{"liked": [{"text", "weight", "source"}], "disliked": [...]}``."""
+        return {name: [{"text": f.text, "weight": f.weight, "source": f.source} for f in side]
+                for name, side in (("liked", self.liked), ("disliked", self.disliked))}
+
+    @classmethod
+    def from_sides(cls, data: dict[str, Any]) -> Preferences:
+        """Read what ``sides`` gave; a bare string is a feature. Raises PreferencesError."""
+        return cls(_features(data, "liked"), _features(data, "disliked"))
+
     def to_json(self) -> str:
         """``{"kind": "viper-preferences", "version": 1, "liked": [{"text", "weight", "source"}], "disliked": [...]}``."""
-        sides = {name: [{"text": f.text, "weight": f.weight, "source": f.source} for f in side]
-                 for name, side in (("liked", self.liked), ("disliked", self.disliked))}
-        return json.dumps({"kind": KIND, "version": VERSION, **sides}, ensure_ascii=False, indent=1)
+        return json.dumps({"kind": KIND, "version": VERSION, **self.sides()}, ensure_ascii=False, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Preferences:
@@ -160,7 +168,7 @@ class Preferences:
             raise PreferencesError("This file holds no ViPer preferences: choose a profile saved by Save Preferences.")
         if isinstance(data.get("version"), bool) or data.get("version") != VERSION:
             raise PreferencesError(f"These preferences are not of version {VERSION}, the one this pack reads: update the pack.")
-        return cls(_features(data, "liked"), _features(data, "disliked"))
+        return cls.from_sides(data)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write ``to_json`` whole or not at all: an interrupted save leaves the former file as it was."""

@@ -1,0 +1,85 @@
+"""A person's taste out of all that is known: what they said, what they liked and disliked without a word, what they compared."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from . import taste
+from .comments import Comment, Comments
+from .extractor import GUESSED, BuiltInExtractor, Extractor, _meaning, _relative, _strongest
+from .eyes import Eyes
+from .glance import glances, mostly_drawn
+from .preferences import Preferences
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """``found`` is what words (``said``) and pictures (``seen``) tell together.
+
+    ``sure`` is 0..1 (``taste.sureness``); ``suggest`` holds the entries not yet judged, the one that would teach most first.
+    """
+
+    found: Preferences
+    said: Preferences
+    seen: Preferences
+    sure: float
+    advice: str
+    suggest: tuple[int, ...] = ()
+
+
+def portrait(comments: Comments, extractor: Extractor | None = None, max_features: int = 0, eyes: Eyes | None = None) -> Portrait:
+    """``extractor`` reads the words (the built-in one if None); pictures are looked at by our own ``eyes``.
+
+    With ``max_features`` each side keeps its strongest.
+    """
+    spoken = tuple(c for c in comments.items if _says(c))
+    said = (extractor or BuiltInExtractor(eyes=eyes)).extract(replace(comments, items=spoken, pairs=()), max_features)
+    some = _judged(comments, eyes)
+    believed = taste.belief(some, said)
+    seen = taste.named(believed, some) if some else Preferences()
+    found = mixed(said, seen)
+    if max_features > 0:
+        found = Preferences(_strongest(found.liked, max_features), _strongest(found.disliked, max_features))
+    sure, suggest = taste.sure(believed), taste.suggest(some, believed)
+    return Portrait(found, said, seen, sure, advice(comments, found, sure, bool(suggest)), tuple(suggest))
+
+
+def next_pair(comments: Comments, skipped: Collection[tuple[int, int]] = ()) -> tuple[int, int] | None:
+    """The two entries whose comparison would teach most; ``skipped`` pairs are not asked again. None when all were."""
+    return taste.next_pair(_judged(comments), skipped)
+
+
+def _judged(comments: Comments, eyes: Eyes | None = None) -> taste.Judged:
+    looked = glances(comments, eyes)
+    return taste.judged(comments, [one and one.features for one in looked], mostly_drawn(looked))
+
+
+def _says(comment: Comment) -> bool:
+    return bool(comment.text.strip() or comment.verdict)
+
+
+def mixed(said: Preferences, seen: Preferences) -> Preferences:
+    """What was said, and what pictures suggest beside it at GUESSED of its weight; on a feature that was spoken of, words decide."""
+    spoken = {_meaning(f.text) for f in said.liked + said.disliked}
+    sides = [tuple(f for f in side if _meaning(f.text) not in spoken) for side in (seen.liked, seen.disliked)]
+    if not any(sides):
+        return said
+    factor = GUESSED if spoken else 1.0
+    guessed = [tuple(replace(f, weight=f.weight * factor) for f in side) for side in sides]
+    return _relative(Preferences(said.liked + guessed[0], said.disliked + guessed[1]))
+
+
+def advice(comments: Comments, found: Preferences, sure: float, more: bool = False) -> str:
+    """One sentence: what would help most now. ``more``: there are pictures to judge."""
+    if not any(map(_says, comments.items)) and not comments.pairs:
+        return "Say what you like and what you dislike about a few pictures, or just judge them."
+    if not found:
+        return "Nothing visual stands out yet: name what you see, such as colors, light or lines, or judge more pictures."
+    if not found.disliked and not comments.pairs:
+        return "Now tell what you dislike: it teaches as much as what you like."
+    if not found.liked and not comments.pairs:
+        return "Now tell what you like: so far only dislikes are known."
+    if sure < 0.6:
+        return "Judge the suggested picture next: it would teach most." if more else "A few more judgements would make this surer."
+    return "Your taste is well known: make pictures, and judge those."
