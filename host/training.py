@@ -1,0 +1,143 @@
+"""What training needs of the host: tokenizers, a MODEL's native prediction, names of weights in LoRA files."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from contextlib import contextmanager
+
+import torch
+
+
+def tokenizers(clip) -> list:
+    """The tokenizers of a CLIP whose vocabulary can be read, as `training.identifiers.Tokenizer`; CLIPs first, then T5 and others."""
+    from ..training.identifiers import Tokenizer
+
+    found = []
+    for name, part in vars(clip.tokenizer).items():
+        if hasattr(part, "inv_vocab") and hasattr(part, "tokenizer"):
+            found.append(Tokenizer(name, _encoder(part), part.inv_vocab))
+    return sorted(found, key=lambda t: (t.marker != "</w>", ["clip_l"].count(t.name) == 0))
+
+
+def _encoder(part):
+    start, end = part.tokens_start, -1 if part.tokenizer_adds_end_token else None
+    return lambda text: part.tokenizer(text)["input_ids"][start:end]
+
+
+# --- a MODEL that can be trained -----------------------------------------------------------------------------------------
+
+
+def load_for_training(model, extra_memory: int = 0) -> None:
+    """Bring a MODEL (its LoRAs and object patches too) to the device, with ``extra_memory`` bytes free beside it."""
+    import comfy.model_management
+
+    comfy.model_management.load_models_gpu([model], memory_required=extra_memory)
+
+
+def network(model) -> torch.nn.Module:
+    """The diffusion network of a MODEL, shared by all its clones."""
+    return model.model.diffusion_model
+
+
+def device_of(model) -> torch.device:
+    return model.load_device
+
+
+def read_weights(layer, device: torch.device, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """A layer's weight and bias as it multiplies: patches of a partial load applied, unpacked, scaled."""
+    import comfy.ops
+
+    with torch.no_grad():
+        if not hasattr(layer, "weight_function"):
+            bias = getattr(layer, "bias", None)
+            return layer.weight.to(device, dtype), None if bias is None else bias.to(device, dtype)
+        weight, bias = comfy.ops.cast_bias_weight(layer, dtype=dtype, device=device, bias_dtype=dtype)
+        if type(weight) not in (torch.Tensor, torch.nn.Parameter):
+            weight = weight.dequantize().to(dtype)
+        scale = getattr(layer, "scale_weight", None)
+        return weight if scale is None else weight * scale.to(weight), bias
+
+
+def sampling_of(model):
+    """The MODEL's own noise schedule and prediction, object patches counted."""
+    return model.get_model_object("model_sampling")
+
+
+@contextmanager
+def raw_output(model):
+    """A list to which the network's own outputs are appended, before the host turns them into denoised latents."""
+    outputs: list = []
+    handle = network(model).register_forward_hook(lambda layer, args, output: outputs.append(output))
+    try:
+        yield outputs
+    finally:
+        handle.remove()
+
+
+def model_conds(model, conditioning, latent: torch.Tensor, **given) -> dict:
+    """What the network takes besides the latent, for one sample: ``{name: the host's COND object}``, free of inference mode.
+
+    ``latent`` ``(1, C, …)`` gives size and device; ``given`` is what a graph's nodes would put onto the prompt (``guidance`` of
+    Flux, sizes of SDXL). Of a CONDITIONING of several entries (areas, combinations) the first counts.
+    """
+    import comfy.sampler_helpers
+    import comfy.samplers
+
+    with torch.inference_mode(False), torch.no_grad():
+        entry = comfy.sampler_helpers.convert_cond([[_plain(conditioning[0][0]), {**_plain(conditioning[0][1]), **given}]])
+        encode = comfy.samplers.encode_model_conds
+        encoded = encode(model.model.extra_conds, entry, latent, latent.device, "positive", latent_image=latent, seed=0)
+        conds = encoded[0]["model_conds"]
+        return {name: cond._copy_with(_plain(cond.cond)) for name, cond in conds.items()}
+
+
+def join_conds(each: Sequence[dict]) -> dict | None:
+    """The conds of a batch out of those of its samples; None when they do not fit into one call."""
+    joined = {}
+    if any(conds.keys() != each[0].keys() for conds in each):
+        return None
+    for name, first in each[0].items():
+        others = [conds[name] for conds in each[1:]]
+        if not all(first.can_concat(other) and list(first.size()) == list(other.size()) for other in others):
+            return None
+        joined[name] = first.process_cond(batch_size=1, area=None)._copy_with(first.concat(others) if others else first.cond).cond
+    return joined
+
+
+def apply_model(model, x: torch.Tensor, noise_level: torch.Tensor, conds: dict) -> torch.Tensor:
+    """One call of the MODEL with PyTorch's own attention, which has a backward pass; returns the denoised latent."""
+    from comfy.ldm.modules.attention import attention_pytorch
+
+    options = copy.copy(model.model_options.get("transformer_options", {}))
+    options["optimized_attention_override"] = lambda attention, *args, **kwargs: attention_pytorch(*args, **kwargs)
+    options["cond_or_uncond"] = [0] * len(x)
+    options["sigmas"] = noise_level
+    return model.model.apply_model(x, noise_level, transformer_options=options, **conds)
+
+
+def _plain(value):
+    """A copy that autograd can use: tensors made under inference mode cannot."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(item) for item in value)
+    return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+# --- names in LoRA files -------------------------------------------------------------------------------------------------
+
+
+def lora_names(model) -> dict[str, list[str]]:
+    """Layer of the diffusion network → how LoRA files call it (``lora_unet_…``), first the name to write.
+
+    UNets are written with the names that diffusers and kohya's tools share; the host reads several.
+    """
+    import comfy.lora
+
+    names: dict[str, list[str]] = {}
+    prefix, ending = "diffusion_model.", ".weight"
+    for name, key in comfy.lora.model_lora_keys_unet(model.model, {}).items():
+        if name.startswith("lora_unet_") and isinstance(key, str) and key.startswith(prefix) and key.endswith(ending):
+            names.setdefault(key[len(prefix):-len(ending)], []).insert(0, name)
+    return names

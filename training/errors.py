@@ -1,0 +1,5 @@
+"""What goes wrong in training, said in one sentence that an artist can act on."""
+
+
+class TrainingError(ValueError):
+    """This model or these settings cannot be trained."""

@@ -1,0 +1,198 @@
+"""The training loop: what is learned, and from what, is a `Task`; where it stands is one file, written whole or not at all."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from . import draws, optimizers
+from .errors import TrainingError
+from .job import Job
+from .objective import Loss
+
+STATE = "state.pt"
+SERIES = ("loss", "instance", "prior", "learning_rate", "grad_norm")
+
+
+class Task(Protocol):
+    """What a training needs of a model and its data."""
+
+    def named_parameters(self) -> dict[str, nn.Parameter]:
+        """What learns, float32, in an order that never changes."""
+
+    def new_step(self, step: int) -> None:
+        """Draw what stays the same for all batches of a step."""
+
+    def loss(self, numbers: list[int]) -> Loss:
+        """The loss of one batch: the samples of these numbers (see `draws`)."""
+
+    def step(self) -> AbstractContextManager:
+        """Around each forward and backward pass."""
+
+
+@dataclass
+class Trainer:
+    """One training in one folder. `run` it; run it again after whatever stopped it, and the outcome is the same, bit for bit.
+
+    ``save_every`` steps the state is written, and also when a run is left by Cancel or an error.
+    """
+
+    job: Job
+    task: Task
+    folder: Path
+    save_every: int = 100
+
+    def __post_init__(self):
+        with torch.inference_mode(False):
+            self._parameters = list(self.task.named_parameters().values())
+            self._optimizer = optimizers.optimizer(self.job.optimizer, self._parameters, self.job.learning_rate)
+            self._schedule = optimizers.schedule(self.job.schedule, self._optimizer, self.job.warmup_steps, self.job.steps)
+            self._average = optimizers.average(self.job.ema, self._parameters)
+        self.done = 0
+        self.series: dict[str, list[float]] = {name: [] for name in SERIES}  # without prior pictures "prior" stays empty
+
+    def run(self, on_step: Callable[[Trainer], None] = lambda trainer: None, stop: Callable[[], None] = lambda: None) -> None:
+        """Train to the last step. ``stop()`` raises when Cancel was pressed; ``on_step`` shows progress, previews.
+
+        Raises TrainingError for numbers that are not finite; the state then is that of the last good step.
+        """
+        with torch.inference_mode(False), torch.enable_grad():
+            whole, saved = True, self.done
+            try:
+                while self.done < self.job.steps:
+                    stop()
+                    told = self._gradients(stop)
+                    whole = False
+                    self._update(told)
+                    whole = True
+                    on_step(self)
+                    if self.done % self.save_every == 0 or self.done == self.job.steps:
+                        self.save()
+                        saved = self.done
+            except BaseException:
+                self._clear()
+                if whole and self.done > saved:
+                    self.save()
+                raise
+
+    def _gradients(self, stop) -> dict[str, float]:
+        job, told = self.job, {}
+        self._clear()
+        self.task.new_step(self.done)
+        for part in range(job.accumulation):
+            stop()
+            with self.task.step():
+                loss = self.task.loss(draws.numbers(self.done, part, job.batch_size, job.accumulation))
+                (loss.total / job.accumulation).backward()
+            for name, term in (("loss", loss.total), ("instance", loss.instance), ("prior", loss.prior)):
+                if term is not None:
+                    told[name] = told.get(name, 0.0) + float(term.detach()) / job.accumulation
+        limit = job.max_grad_norm or math.inf
+        told["grad_norm"] = float(torch.nn.utils.clip_grad_norm_(self._parameters, limit))
+        told["learning_rate"] = self._schedule.get_last_lr()[0]
+        if not (math.isfinite(told["loss"]) and math.isfinite(told["grad_norm"])):
+            raise TrainingError(f"Step {self.done + 1} gives numbers that are not finite: lower the learning rate, or train in bf16.")
+        return told
+
+    def _update(self, told: dict[str, float]) -> None:
+        self._optimizer.step()
+        self._schedule.step()
+        if self._average is not None:
+            self._average.step(self._parameters)
+        self._clear()
+        for name, value in told.items():
+            self.series[name].append(value)
+        self.done += 1
+
+    def _clear(self) -> None:
+        for p in self._parameters:
+            p.grad = None
+
+    def averaged(self):
+        """A context in which the parameters are their average (as they are, when there is none)."""
+        return _Averaged(self._average, self._parameters)
+
+    # --- the state ---
+
+    def save(self) -> None:
+        """Raises OSError; the former state then stays."""
+        state = {
+            "job": self.job.to_json(),
+            "done": self.done,
+            "series": self.series,
+            "weights": {name: p.detach() for name, p in self.task.named_parameters().items()},
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": {k: v for k, v in self._schedule.state_dict().items() if k != "lr_lambdas"},
+            "average": None if self._average is None else self._average.state_dict(),
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _write_whole(self.folder / STATE, state)
+
+    def resume(self) -> bool:
+        """Go on where the folder's training stands; False when there is none. Raises TrainingError for another training."""
+        path = self.folder / STATE
+        if not path.is_file():
+            return False
+        state = _read(path)
+        was = Job.from_json(state["job"])
+        differing = was.differences(self.job)
+        if differing:
+            told = "; ".join(differing)
+            raise TrainingError(f'"{self.folder.name}" was begun with other settings: {told}. Set them back, or start over.')
+        parameters = self.task.named_parameters()
+        shapes = {name: tuple(p.shape) for name, p in parameters.items()}
+        if shapes != {name: tuple(t.shape) for name, t in state["weights"].items()}:
+            raise TrainingError(f'"{self.folder.name}" was begun on another model: start over, or choose another name.')
+        with torch.inference_mode(False), torch.no_grad():
+            for name, p in parameters.items():
+                p.copy_(state["weights"][name])
+            self._optimizer.load_state_dict(state["optimizer"])
+            self._schedule.load_state_dict({**self._schedule.state_dict(), **state["schedule"]})
+            if self._average is not None:
+                self._average.load_state_dict(state["average"])
+        self.done, self.series = state["done"], state["series"]
+        return True
+
+
+class _Averaged:
+    def __init__(self, average, parameters):
+        self._average, self._parameters = average, parameters
+
+    def __enter__(self):
+        if self._average is not None:
+            self._average.store(self._parameters)
+            self._average.copy_to(self._parameters)
+
+    def __exit__(self, *error):
+        if self._average is not None:
+            self._average.restore(self._parameters)
+
+
+def _write_whole(path: Path, state: dict) -> None:
+    """Streams to a draft beside it (states of a full fine-tuning are too large for memory twice), then takes its place."""
+    draft = path.with_name(f".{os.getpid()}-{time.monotonic_ns()}.tmp")
+    try:
+        with open(draft, "xb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> dict:
+    try:
+        # weights_only: a file from elsewhere can hold numbers, not code.
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as e:
+        raise TrainingError(f'The state of "{path.parent.name}" cannot be read ({type(e).__name__}): start over.') from e
