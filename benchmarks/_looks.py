@@ -176,6 +176,7 @@ def real_pictures(folder: Path):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--typical", action="store_true", help="only write what pictures typically show")
     options = parser.parse_args()
     import pocket
 
@@ -187,7 +188,10 @@ def main() -> None:
     from viper.vpe import glance
 
     torch.set_num_threads(1)
-    wardrobe = Wardrobe()
+    wardrobe, typical = Wardrobe(), HERE.parent / "vpe" / "typical.json"
+    if options.typical:
+        write_typical(wardrobe, [pixels for _, pixels, _ in real_pictures(options.folder)], typical, glance.look)
+        return
     names = {}
     for a in wardrobe.known:
         names.setdefault(wardrobe.groups[a], []).append(a)
@@ -215,19 +219,21 @@ def main() -> None:
     save_file({"mean": mean, "scale": scale, "weight": weight.half(), "bias": bias, "gate": gate, "gate_bias": gate_bias},
               looks.WEIGHTS, metadata={"groups": json.dumps(names)})  # fmt: skip
     looks._head.cache_clear()
-    write_typical(wardrobe, [pixels for _, pixels, _ in real], HERE.parent / "vpe" / "typical.json", glance.look)
+    write_typical(wardrobe, [pixels for _, pixels, _ in real], typical, glance.look)
 
 
 def write_typical(wardrobe: Wardrobe, real, path: Path, look) -> None:
     import torch
 
+    from viper.vpe import glance
+
     rng, generator = random.Random(77), torch.Generator().manual_seed(77)
     drawn = [look(wardrobe.draw(wardrobe.taught, rng, generator, (0.15, 0.45, 0.4))[0].numpy()) for _ in range(TYPICAL)]
-    rows = {"any": [look(pixels) for pixels in real], "drawn": drawn}
+    rows = {"any": [look(pixels).features for pixels in real], "drawn": [glance.looks_alone(one.features) for one in drawn]}
     about = (f"What typical pictures show, feature by feature (0..1): {len(real)} photographs, paintings and illustrations of "
              f"benchmarks/appearance_pictures.json, and {TYPICAL} icons that the pocket model's recipe dressed in up to two looks. "
              "Written by benchmarks/_looks.py.")  # fmt: skip
-    lists = [f'"{name}": [\n' + ",\n".join(json.dumps({k: round(v, 2) for k, v in sorted(g.features.items()) if v >= 0.05}) for g in some)
+    lists = [f'"{name}": [\n' + ",\n".join(json.dumps({k: round(v, 2) for k, v in sorted(g.items()) if v >= 0.05}) for g in some)
              + "\n]" for name, some in rows.items()]  # fmt: skip
     path.write_text(f'{{"about": {json.dumps(about)},\n' + ",\n".join(lists) + "}\n", encoding="utf-8")
 

@@ -61,6 +61,7 @@ class World:
         self.crowd = _people.draw_people(self.vocabulary, self.known, people, EACH, seed)
         WORK.mkdir(parents=True, exist_ok=True)
         self.file = WORK / f"glances-{'pocket' if paint else 'icons'}-{eyes_version()}.json"
+        self.alone = True  # as `glance.for_taste` has it for drawn pictures
         self.glances: dict[str, list] = json.loads(self.file.read_text()) if self.file.exists() else {}
 
     def picture(self, d: Dressed) -> np.ndarray:
@@ -78,7 +79,7 @@ class World:
         return x[0].permute(1, 2, 0).clamp(0, 1).numpy()
 
     def see(self, pictures: list[Dressed]) -> list[dict[str, float]]:
-        from viper.vpe.glance import look
+        from viper.vpe.glance import look, looks_alone
 
         out = []
         for d in pictures:
@@ -86,7 +87,7 @@ class World:
             if key not in self.glances:
                 one = look((self.picture(d) * 255).round().astype(np.float32) / 255)
                 self.glances[key] = [one.features, one.drawn]
-            out.append(self.glances[key][0])
+            out.append(looks_alone(self.glances[key][0]) if self.alone else self.glances[key][0])
         return out
 
     def save(self) -> None:
@@ -144,9 +145,14 @@ def prepare(world: World, count: int, seed: int, most: int = 16, pairs: int = TE
 
 def eyes_version() -> str:
     """Changes with the code and the weights that look."""
-    parts = [HERE.parent / "vpe" / n for n in ("appearance.py", "palette.py", "glance.py")]
-    parts += [p for p in (HERE.parent / "pocket" / "looks.py", HERE.parent / "pocket" / "weights" / "looks.safetensors") if p.exists()]
-    return hashlib.sha256(b"".join(p.read_bytes() for p in parts)).hexdigest()[:8]
+    import inspect
+
+    from viper.pocket import looks
+    from viper.vpe import glance
+
+    parts = [(HERE.parent / "vpe" / name).read_bytes() for name in ("appearance.py", "palette.py")]
+    parts += [inspect.getsource(f).encode() for f in (glance.look, looks.see, looks.embed)] + [looks.WEIGHTS.read_bytes()]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:8]
 
 
 def judged(person: Person, likes: int, dislikes: int):
@@ -258,14 +264,12 @@ def tables(people: list[Person], world: World) -> list[str]:
 
 def ablation(people: list[Person]) -> list[str]:
     """What accuracy and F1 hang on, at 8 + 8 verdicts and on a mood board of 5."""
-    from viper.vpe import glance, taste
+    from viper.vpe import taste
 
-    measured = {name for name in glance._words()[1] if name in MEASURED}
     only = lambda keep: lambda x: {n: s for n, s in x.items() if keep(n)}  # noqa: E731
     ways = {
         "as it is": ({}, None, None),
-        "measured features alone": ({}, only(lambda n: n in measured or n not in glance._words()[1]), None),
-        "pocket looks alone": ({}, only(lambda n: n in glance._words()[1]), None),
+        "looks that measures can name alone": ({}, only(lambda n: n in MEASURED), None),
         "strengths rounded to 0 or 1": ({}, lambda x: {n: 1.0 for n, s in x.items() if s >= 0.5}, None),
         "typical pictures of the other kind": ({}, None, "any"),
         "no prior offset of the pool (POOL 0.01)": ({"POOL": 0.01}, None, None),

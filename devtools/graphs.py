@@ -82,10 +82,10 @@ def _model(g: Graph, prompt: str, x: int = 0):
 
 
 def _taste(g: Graph, comments: str, y: int = 320):
-    said = g.add("ViPerCommentOnImages", (0, y), (320, 220), comments=comments)
-    found = g.add("ViPerCommentsToPreferences", (340, y), (320, 220), comments=said[0], overrides="", max_features=0)
-    g.add("PreviewAny", (340, y + 260), (320, 110), "Liked", source=found[1])
-    g.add("PreviewAny", (340, y + 410), (320, 110), "Disliked", source=found[2])
+    said = g.add("ViPerCommentOnImages", (-480, 0), (440, 600), comments=comments)
+    found = g.add("ViPerCommentsToPreferences", (0, y), (320, 420), comments=said[0], overrides="", max_features=0)
+    g.add("PreviewAny", (340, y), (320, 110), "Liked", source=found[1])
+    g.add("PreviewAny", (340, y + 150), (320, 110), "Disliked", source=found[2])
     return found
 
 
@@ -122,9 +122,9 @@ def comments_to_picture() -> Graph:
     _four_pictures(g, pocket, found, positive, negative)
     g.note(
         "### Say what you like\n\nOne comment a line, in your own words. `+` and `-` say like or dislike; without them your words decide. "
-        "About eight comments, on both sides, with a *because*, are enough.",
-        (0, 580),
-    )
+        "About eight comments, on both sides, with a *because*, are enough. Drop pictures into the node to comment on them.",
+        (-480, 640), (440, 180),
+    )  # fmt: skip
     g.note(
         "### How strong?\n\n**beta** bends the prompt and guides the sampler. 0 is the plain picture, 0.4 a good start, "
         "above 1 the taste outweighs the prompt.",
@@ -152,7 +152,7 @@ def strength_sweep() -> Graph:
         "At 0 the picture is the host's own KSampler's, bit for bit.",
         (2140, 520),
     )
-    g.note(CHECKPOINT, (0, 580), (300, 240))
+    g.note(CHECKPOINT, (-480, 640), (440, 180))
     return g
 
 
@@ -201,12 +201,12 @@ def share_a_taste() -> Graph:
     g = Graph("share_a_taste", 3)
     pocket, positive, negative = _model(g, "a cat")
     found = _taste(g, TASTE)
-    friend = g.add("ViPerLoadPreferences", (700, 320), (320, 100), "A friend's taste", profile="none", share_code=CODE_OF_A_FRIEND)
+    friend = g.add("ViPerLoadPreferences", (700, 320), (320, 220), "A friend's taste", profile="none", share_code=CODE_OF_A_FRIEND)
     both = g.add(
-        "ViPerMergePreferences", (700, 470), (320, 130), "Yours and your friend's", a=found[0], b=friend[0], operation="blend", weight=0.5
+        "ViPerMergePreferences", (700, 580), (320, 130), "Yours and your friend's", a=found[0], b=friend[0], operation="blend", weight=0.5
     )
-    saved = g.add("ViPerSavePreferences", (700, 650), (320, 90), preferences=both[0], name="the two of us")
-    g.add("PreviewAny", (700, 790), (320, 110), "Share code of both", source=saved[1])
+    saved = g.add("ViPerSavePreferences", (700, 750), (320, 90), preferences=both[0], name="the two of us")
+    g.add("PreviewAny", (700, 880), (320, 110), "Share code of both", source=saved[1])
     latent = _latent(g, (700, 150))
     batch = None
     for i, (title, taste) in enumerate((("Yours", found), ("Your friend's", friend), ("Both", saved))):
@@ -219,10 +219,10 @@ def share_a_taste() -> Graph:
     g.note(
         "### A taste in one line\n\nA share code holds all features and weights (not your sentences). Paste one into **Load Preferences**: "
         "this graph then carries that taste itself, wherever it is opened.",
-        (340, 880),
+        (340, 620),
         (320, 180),
     )
-    g.note(CHECKPOINT, (0, 580), (300, 240))
+    g.note(CHECKPOINT, (-480, 640), (440, 180))
     return g
 
 
@@ -247,10 +247,10 @@ def image_set() -> Graph:
     pocket, positive, negative = _model(g, "a house")
     pictures = _pictures(g, pocket)
     g.add("PreviewImage", (700, 780), (320, 360), "Contact sheet", images=pictures[1])
-    said = g.add("ViPerCommentOnImages", (340, 320), (320, 220), comments=LOOKED_AT, images=pictures[0])
-    found = g.add("ViPerCommentsToPreferences", (340, 590), (320, 240), comments=said[0], overrides="", max_features=0)
-    g.add("PreviewAny", (340, 880), (320, 110), "Liked", source=found[1])
-    g.add("PreviewAny", (340, 1030), (320, 110), "Disliked", source=found[2])
+    said = g.add("ViPerCommentOnImages", (340, 320), (320, 500), comments=LOOKED_AT, images=pictures[0])
+    found = g.add("ViPerCommentsToPreferences", (340, 860), (320, 420), comments=said[0], overrides="", max_features=0)
+    g.add("PreviewAny", (700, 1180), (320, 110), "Liked", source=found[1])
+    g.add("PreviewAny", (700, 1330), (320, 110), "Disliked", source=found[2])
     _four_pictures(g, pocket, found, positive, negative)
     g.note(
         "### Pictures to comment on\n\nQueue once, look at the contact sheet, then write a line for each picture: the first comment is "
@@ -266,22 +266,22 @@ def _read_by(g: Graph, prompt: str, extractor: Node, note: str) -> Graph:
     """Pictures, comments, and another reader of both."""
     pocket, positive, negative = _model(g, prompt)
     pictures = _pictures(g, pocket)
-    said = g.add("ViPerCommentOnImages", (340, 320), (320, 220), comments=LOOKED_AT, images=pictures[0])
+    said = g.add("ViPerCommentOnImages", (340, 320), (320, 500), comments=LOOKED_AT, images=pictures[0])
     g.nodes.append(extractor)
     found = g.add(
-        "ViPerCommentsToPreferences", (700, 620), (320, 240), comments=said[0], extractor=extractor[0], overrides="", max_features=0
+        "ViPerCommentsToPreferences", (700, 480), (320, 420), comments=said[0], extractor=extractor[0], overrides="", max_features=0
     )
     g.add("PreviewAny", (1060, 700), (320, 110), "Liked", source=found[1])
     g.add("PreviewAny", (1060, 850), (320, 110), "Disliked", source=found[2])
     _four_pictures(g, pocket, found, positive, negative)
-    g.note(note, (340, 940), (320, 240))
+    g.note(note, (700, 940), (320, 240))
     g.note(CHECKPOINT, (1420, 560), (360, 200))
     return g
 
 
 def read_with_vpe() -> Graph:
     extractor = Node(
-        "ViPerLoadVPE", {"base": "idefics2-8b", "adapter": "VPE-ViPer", "precision": "auto", "download": False}, (340, 590), (320, 320)
+        "ViPerLoadVPE", {"base": "idefics2-8b", "adapter": "VPE-ViPer", "precision": "auto", "download": False}, (340, 860), (320, 320)
     )
     return _read_by(
         Graph("read_with_vpe", 4, "ViPerLoadVPE"), "a sailboat", extractor,
@@ -293,7 +293,7 @@ def read_with_vpe() -> Graph:
 
 def read_with_vlm() -> Graph:
     extractor = Node(
-        "ViPerLoadVLM", {"model": "none", "precision": "auto", "image_size": 512, "max_new_tokens": 1024}, (340, 590), (320, 320)
+        "ViPerLoadVLM", {"model": "none", "precision": "auto", "image_size": 512, "max_new_tokens": 1024}, (340, 860), (320, 320)
     )
     return _read_by(
         Graph("read_with_vlm", 4, "ViPerLoadVLM"), "a cat", extractor,
@@ -305,7 +305,7 @@ def read_with_vlm() -> Graph:
 def read_with_a_server() -> Graph:
     extractor = Node(
         "ViPerEndpoint",
-        {"url": "http://127.0.0.1:11434/v1", "model": "", "image_size": 768, "timeout": 300.0, "retries": 2}, (340, 590), (320, 320),
+        {"url": "http://127.0.0.1:11434/v1", "model": "", "image_size": 768, "timeout": 300.0, "retries": 2}, (340, 860), (320, 320),
     )  # fmt: skip
     return _read_by(
         Graph("read_with_a_server", 4, "ViPerEndpoint"), "a rocket", extractor,
@@ -313,6 +313,52 @@ def read_with_a_server() -> Graph:
         "the Python package *openai*. Comments and pictures are sent to this address and nowhere else. A key comes from the environment, "
         "never from the graph.",
     )  # fmt: skip
+
+
+RANKED = (  # in the order of the pictures: blue before brown, whatever it shows
+    '{"version": 1, "pictures": [{"index": 0}, {"index": 1}, {"index": 2}, {"index": 3}, {"index": 4}, {"index": 5}, {"index": 6}, '
+    '{"index": 7}], "pairs": [[0, 1], [2, 3], [4, 5], [6, 7], [0, 3], [2, 5], [4, 7], [6, 1]]}'
+)
+
+
+def taste_without_words() -> Graph:
+    g = Graph("taste_without_words", 4)
+    pocket, positive, negative = _model(g, "a house")
+    subjects = ("a cat", "a sailboat", "a tree", "a car")
+    pictures = g.add(
+        "ViPerImageSet", (0, 320), (320, 900), name="blue and brown", count=8, seed=0, model=pocket[0], clip=pocket[1], vae=pocket[2],
+        folder="", subjects="\n".join(f"{s}, {look}" for s in subjects for look in ("blue tones", "sepia")), negative="", steps=16, cfg=3.0,
+        sampler_name="euler", scheduler="normal", width=128, height=128, batch=1,
+    )  # fmt: skip
+    ranked = g.add("ViPerRankPictures", (-520, 0), (480, 600), ranking=RANKED, images=pictures[0])
+    found = g.add("ViPerCommentsToPreferences", (340, 320), (320, 420), comments=ranked[0], overrides="", max_features=0)
+    g.add("PreviewAny", (340, 780), (320, 110), "Liked", source=found[1])
+    g.add("PreviewAny", (340, 930), (320, 110), "Disliked", source=found[2])
+    _four_pictures(g, pocket, found, positive, negative)
+    g.note(
+        "### Taste without words\n\nTwo pictures at a time: click the better one, or press \u2190 or \u2192. What the better ones "
+        "share and the others lack becomes your taste. Here somebody liked the blue ones. Clear the ranking, drop pictures of your own "
+        "into the node, and go on until the bar says that your taste is known.",
+        (-520, 640), (480, 200),
+    )  # fmt: skip
+    g.note(CHECKPOINT, (1420, 560), (360, 200))
+    return g
+
+
+def learn_my_taste() -> Graph:
+    g = Graph("learn_my_taste", 4)
+    pocket, positive, negative = _model(g, "a tree")
+    found = _taste(g, TASTE)
+    learned = g.add("ViPerUpdatePreferences", (340, 620), (320, 150), preferences=found[0], name="my taste", keep=0.7)
+    _four_pictures(g, pocket, learned, positive, negative)
+    g.note(
+        "### A taste that grows\n\n1. Queue. 2. Press **Last run** in *Comment on Images*: the new pictures join the strip. 3. Say what "
+        "you like and dislike about them, and queue again. The profile *my taste* learns what is new and keeps what is not contradicted; "
+        "**Load Preferences** brings it into any other graph.",
+        (-480, 640), (440, 200),
+    )  # fmt: skip
+    g.note(CHECKPOINT, (1420, 560), (360, 200))
+    return g
 
 
 def official_sdxl() -> Graph:
@@ -354,5 +400,5 @@ def official_sdxl() -> Graph:
 
 ALL = (
     comments_to_picture, strength_sweep, apply_to_any_sampler, share_a_taste, official_sdxl, image_set, read_with_vpe, read_with_vlm,
-    read_with_a_server,
+    read_with_a_server, taste_without_words, learn_my_taste,
 )  # fmt: skip

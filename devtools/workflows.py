@@ -11,12 +11,13 @@ import json
 import os
 from pathlib import Path
 
+import blueprints
 from client import Client
 from graphs import ALL, CODE_OF_A_FRIEND, Graph, Node, input_specs
 from PIL import Image
 from process import ROOT, Host, temporary_base
 
-FOLDER = ROOT / "workflows"
+FOLDER, SUBGRAPHS = ROOT / "workflows", ROOT / "subgraphs"
 CELL = {1: 256, 2: 192}  # pixels a picture by columns; 128, their own size, for more
 
 
@@ -141,6 +142,12 @@ def main() -> None:
             infos = client.object_info()
             for build in ALL:
                 write(client, build(), infos)
+            SUBGRAPHS.mkdir(exist_ok=True)
+            for build in blueprints.ALL:
+                graph, inputs, outputs = build()
+                made = blueprints.blueprint(graph, inputs, outputs, infos, ui_format)
+                text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+                (SUBGRAPHS / f"{graph.name}.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

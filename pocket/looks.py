@@ -2,7 +2,7 @@
 
 A linear classifier for each group of looks ("plain" is an answer, too) on what the pocket encoders see: their embedding, and mean
 and spread of their patches. Another one tells icons from photographs and paintings, of which the encoders know nothing: there it
-stays silent. Trained on icons that the recipe dressed (``benchmarks/taste.py --train``); runs on the CPU, beside the host's memory
+stays silent. Trained on icons that the recipe dressed (``benchmarks/_looks.py``); runs on the CPU, beside the host's memory
 management, so that a page may ask while a picture is sampled.
 """
 

@@ -90,3 +90,41 @@ def test_one_side_of_a_clip_alone_is_told_in_the_log_and_changes_nothing(read, c
     with caplog.at_level(logging.WARNING, "viper"):
         assert read("I love the soft light", clip_vision=object())[1] == "soft light"
     assert "both of its sides" in caplog.text
+
+
+def test_a_text_with_a_verdict_alone_is_no_comment_to_the_reader_but_a_picture_to_our_eyes(host, read):
+    import torch
+
+    from viper.nodes.comments import CommentOnImages, CommentsToPreferences
+
+    one = '{"version": 1, "comments": [{"text": "", "verdict": "like", "image": {"index": 0}}]}'
+    said = CommentOnImages.execute(one, images=torch.rand(1, 64, 64, 3)).result[0]
+    assert CommentsToPreferences.execute(said).result[1:] == ("", "")  # one picture alone tells nothing
+
+
+def test_pairs_are_written_only_when_there_are_some_and_read_back(host):
+    from viper.vpe.comments import Comment, Comments, ImageRef
+
+    items = tuple(Comment("", None, ImageRef(index=n)) for n in range(3))
+    assert "pairs" not in Comments(items).to_json()
+    compared = Comments(items, None, ((2, 0), (1, 0)))
+    assert Comments.parse(compared.to_json()) == compared
+
+
+@pytest.mark.parametrize("pairs", ("[[0, 1, 2]]", "[[0, 0]]", "[[0, 9]]", "[[-1, 0]]", '["01"]', "{}", "[[0, 1.5]]"))
+def test_broken_pairs_are_one_clear_sentence(host, pairs):
+    from viper.nodes.comments import CommentOnImages
+
+    said = CommentOnImages.validate_inputs('{"version": 1, "comments": ["a", "b"], "pairs": ' + pairs + "}")
+    assert isinstance(said, str) and said.lower().startswith(("pair 1", '"pairs"')) and said.endswith(".")
+
+
+def test_the_profile_for_the_page_shows_what_was_found_before_the_corrections(host, read):
+    import json
+
+    from viper.nodes.comments import CommentOnImages, CommentsToPreferences
+
+    comments = CommentOnImages.execute("+ I love the soft light\n- too grainy").result[0]
+    profile = json.loads(CommentsToPreferences.execute(comments, overrides="~ grainy\n+ ink").ui["viper_profile"][0])
+    assert [f["text"] for f in profile["found"]["disliked"]] == ["grainy"] and profile["disliked"] == []
+    assert [f["text"] for f in profile["liked"]] == ["soft light", "ink"] and profile["sure"] > 0

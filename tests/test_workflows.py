@@ -32,8 +32,8 @@ def show(*links):
 
 
 def test_the_example_graphs_are_there_with_thumbnails_and_api_twins():
-    assert NAMES == ["apply_to_any_sampler", "comments_to_picture", "image_set", "official_sdxl", "read_with_a_server", "read_with_vlm",
-                     "read_with_vpe", "share_a_taste", "strength_sweep"]  # fmt: skip
+    assert NAMES == ["apply_to_any_sampler", "comments_to_picture", "image_set", "learn_my_taste", "official_sdxl", "read_with_a_server",
+                     "read_with_vlm", "read_with_vpe", "share_a_taste", "strength_sweep", "taste_without_words"]  # fmt: skip
     for name in NAMES:
         assert (WORKFLOWS / f"{name}.jpg").stat().st_size < 120_000
         assert api(name)
@@ -320,3 +320,33 @@ def test_a_picture_from_a_temporary_place_is_kept_and_a_missing_one_only_warns(c
     kept = list((server.base / "input" / "viper").iterdir())
     assert len(kept) == 1 and Image.open(kept[0]).getpixel((0, 0)) == (0, 128, 128)
     assert "gone.png" in server.log_text()
+
+
+# --- subgraphs of the node search -------------------------------------------------------------------------------------
+
+BLUEPRINTS = sorted((WORKFLOWS.parent / "subgraphs").glob("*.json"), key=lambda p: p.name)
+
+
+def test_the_subgraphs_are_there():
+    assert [p.stem for p in BLUEPRINTS] == ["Pictures to My Taste (pocket model)", "Pictures to My Taste"]
+
+
+@pytest.mark.parametrize("path", BLUEPRINTS, ids=lambda p: p.stem)
+def test_every_wire_of_a_subgraph_joins_two_slots_of_its_kind(path, client):
+    infos = client.object_info()
+    data = json.loads(path.read_text(encoding="utf-8"))
+    (outer,), (inner,) = data["nodes"], data["definitions"]["subgraphs"]
+    assert outer["type"] == inner["id"] and [i["name"] for i in outer["inputs"]] == [i["name"] for i in inner["inputs"]]
+    nodes = {n["id"]: n for n in inner["nodes"]}
+    for node in nodes.values():
+        names = [i["name"] for i in node["inputs"]]
+        assert set(names) == {name for group in ("required", "optional") for name in infos[node["type"]]["input"].get(group, {})}
+        widgets = ["widget" in i for i in node["inputs"]]
+        assert widgets == sorted(widgets), "the page puts sockets before widgets"
+    for link in inner["links"]:
+        sources = inner["inputs"] if link["origin_id"] == -10 else nodes[link["origin_id"]]["outputs"]
+        targets = inner["outputs"] if link["target_id"] == -20 else nodes[link["target_id"]]["inputs"]
+        source, target = sources[link["origin_slot"]], targets[link["target_slot"]]
+        assert source["type"] == target["type"] == link["type"]
+        assert link["id"] in (source.get("linkIds") or source.get("links"))
+        assert link["id"] == target.get("link") or link["id"] in target.get("linkIds", ())

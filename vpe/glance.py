@@ -46,23 +46,33 @@ def glances(comments: Comments, eyes=None) -> list[Glance | None]:
     return [one and Glance(one.features | _compared(comments, n, eyes), one.drawn) for n, one in enumerate(found)]
 
 
-def mostly_drawn(some: Sequence[Glance | None]) -> bool:
-    """Are more than half of the pictures icons?"""
+def for_taste(some: Sequence[Glance | None]) -> tuple[list[dict[str, float] | None], bool]:
+    """What each picture shows as ``taste.judged`` takes it, and whether most of them are drawn.
+
+    Of drawn ones only the looks of their vocabulary count: measures tell them apart less well, and name the subject's colours.
+    """
     there = [one.drawn for one in some if one is not None]
-    return 2 * sum(there) > len(there)
+    if 2 * sum(there) <= len(there):
+        return [one and one.features for one in some], False
+    return [one and looks_alone(one.features) for one in some], True
+
+
+def looks_alone(features: dict[str, float]) -> dict[str, float]:
+    """Only what the pocket vocabulary has a word for."""
+    return {name: strength for name, strength in features.items() if name in _words()[1]}
 
 
 def look(pixels: np.ndarray) -> Glance:
-    """(H, W, 3) in 0..1 → what it shows."""
+    """(H, W, 3) in 0..1 → what it shows: 1 for what was measured, since the measures name only what stands out; chances of looks."""
     measured = appearance.measure(pixels)
-    features = {name: float(2 * sure - 1) for aspect in appearance.ASPECTS for name, sure in appearance.describe(measured, aspect, 99)}
+    features = {name: 1.0 for aspect in appearance.ASPECTS for name, _ in appearance.describe(measured, aspect, 99)}
     seen = _pocket().see(pixels)
     if seen is not None:
         words, groups = _words()
         features |= {words[name]: chance for name, chance in seen.items() if name in words}
         # Of what both of them can tell, the encoders tell it better: they know how these pictures are made.
         features = {name: s for name, s in features.items() if name not in groups or name in {words.get(n) for n in seen}}
-    return Glance({name: round(s, 3) for name, s in features.items() if s > 0.02}, seen is not None)
+    return Glance({name: round(s, 3) for name, s in features.items()}, seen is not None)
 
 
 def _pocket():

@@ -9,7 +9,7 @@ from . import taste
 from .comments import Comment, Comments
 from .extractor import GUESSED, BuiltInExtractor, Extractor, _meaning, _relative, _strongest
 from .eyes import Eyes
-from .glance import glances, mostly_drawn
+from .glance import for_taste, glances
 from .preferences import Preferences
 
 
@@ -51,8 +51,7 @@ def next_pair(comments: Comments, skipped: Collection[tuple[int, int]] = ()) -> 
 
 
 def _judged(comments: Comments, eyes: Eyes | None = None) -> taste.Judged:
-    looked = glances(comments, eyes)
-    return taste.judged(comments, [one and one.features for one in looked], mostly_drawn(looked))
+    return taste.judged(comments, *for_taste(glances(comments, eyes)))
 
 
 def _says(comment: Comment) -> bool:

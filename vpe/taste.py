@@ -6,10 +6,11 @@ the chance σ(2 w·(x − x')). That is maximum entropy modelling of presence (P
 Modelling 190) on both sides, and Bradley & Terry's model of pairs (1952) with the same weights.
 
 Each feature is tested by its Bayes factor: w_j ~ N(0, SPREAD²) against w_j = 0, both with an offset c_j ~ N(0, POOL²) that liked
-and disliked pictures share, since all of them may come of one prompt. A rare feature in all liked pictures is evidence even
-where nothing was disliked; one that both sides share is none. Once a feature is taken, t is tilted by its weight, and the others
-are tested against what such pictures show anyway: "low key lighting" tells nothing new of pictures that are "dark".
-A feature is named when it is more likely than not (the median probability model, Barbieri & Berger 2004, Annals of Statistics 32).
+and disliked pictures share, since all of them may come of one prompt (BOARD where there is one side alone). A rare feature in all
+liked pictures is evidence even where nothing was disliked; one that both sides share is none. Once a feature is taken, t is tilted
+by its weight, and the others are tested against what such pictures show anyway: "low key lighting" tells nothing new of pictures
+that are "dark". A feature is named when it is more likely than not (the median probability model, Barbieri & Berger 2004, Annals
+of Statistics 32).
 """
 
 from __future__ import annotations
@@ -27,11 +28,16 @@ from .preferences import Feature, Preferences
 
 SPREAD = 2.0  # prior standard deviation of a weight: the odds of like to dislike are e^2w
 POOL = 0.75  # prior standard deviation of the log odds by which a person's pictures differ from typical ones, all of them alike
-PRIOR = 0.04  # share of features that a taste is expected to hang on: five of about 130 that can be seen
+BOARD = 0.5  # the same for a mood board, pictures of one side alone: they were chosen out of many, not made by one prompt
+EXPECTED = 5  # features that a taste is expected to hang on; what was said counts among them
+PRIOR = 0.04  # which is this share of all that can be seen
 NAMED = 0.5  # chance from which a feature is named
 SAID = 2.0  # the weight of a feature that was said in words
+HEARD = 0.8  # how often words are read rightly
+SLIPS = 0.1  # share of comparisons that say nothing but how the hand slipped
 FLOOR, STRENGTH = 0.02, 2.0  # least rate of a feature, and how many pictures it counts as
 DRAWS = 200
+CALIBRATED = 0.6
 NOTHING = Preferences()
 _W = np.linspace(-6, 6, 49)  # the grids of w and c; even numbers of steps, so that 0 is on them
 _C = np.linspace(-5, 5, 21)
@@ -83,12 +89,13 @@ class Belief:
         rng = np.random.default_rng(seed)
         there = rng.random((count, len(self.features))) < self.chance
         place = (np.cumsum(self.weight, 1)[None] < rng.random((count, len(self.features), 1))).sum(2)
-        return self.said + there * _W[np.minimum(place, len(_W) - 1)]
+        heard = rng.random((count, len(self.features))) < HEARD
+        return self.said * heard + there * _W[np.minimum(place, len(_W) - 1)]
 
 
 @cache
 def typical(drawn: bool = False) -> tuple[dict[str, float], ...]:
-    """What typical pictures show, photographs and art or icons (``drawn``); written by ``benchmarks/taste.py --typical``."""
+    """What typical pictures show, photographs and art or icons (``drawn``); written by ``benchmarks/_looks.py``."""
     path = Path(__file__).parent / "typical.json"
     data = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return tuple(data.get("drawn" if drawn else "any", ()))
@@ -106,9 +113,10 @@ def belief(some: Judged, said: Preferences = NOTHING) -> Belief:
     sides = x[verdicts > 0], x[verdicts < 0]
     better, worse = np.array(some.pairs, dtype=int).reshape(-1, 2).T
     delta = x[better] - x[worse]  # (P, F)
+    prior = PRIOR * max(1, EXPECTED - len(said.liked + said.disliked)) / EXPECTED
     taken = words.copy()
     while True:
-        chance, weight = _test(sides, delta, t, taken)
+        chance, weight = _test(sides, delta, t, taken, prior)
         chance[words != 0] = 0.0
         mean = weight @ _W
         fresh = np.where((taken == 0) & (words == 0), chance, 0.0)
@@ -132,23 +140,28 @@ def _said(names: Sequence[str], said: Preferences) -> np.ndarray:
     return np.array([sides.get(meaning(name), 0.0) if sides else 0.0 for name in names])
 
 
-def _test(sides, delta: np.ndarray, t: np.ndarray, taken: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _test(sides, delta: np.ndarray, t: np.ndarray, taken: np.ndarray, prior: float) -> tuple[np.ndarray, np.ndarray]:
     """(F,) chance of each feature and (F, W) its weight, beside the ``taken`` weights of the others."""
     logp = np.zeros((t.shape[1], len(_W), len(_C)))
     for sign, x in zip((1, -1), sides, strict=True):
         k, rate = x.sum(0), _rates(t, sign * taken)
         eta = np.log(rate / (1 - rate))[:, None, None] + sign * _W[:, None] + _C
         logp += k[:, None, None] * eta - len(x) * np.logaddexp(0, eta)
-    offset = -0.5 * (_C / POOL) ** 2
+    offset = -0.5 * (_C / (POOL if all(map(len, sides)) else BOARD)) ** 2
     logp = np.logaddexp.reduce(logp + offset, 2) - np.logaddexp.reduce(offset)  # (F, W), c summed out
     if len(delta):
         rest = 2 * (delta @ taken)[:, None] - 2 * delta * taken  # (P, F), without the feature itself
-        logp -= np.logaddexp(0, -(rest[..., None] + 2 * delta[..., None] * _W)).sum(0)
+        logp += np.log(_better(rest[..., None] + 2 * delta[..., None] * _W)).sum(0)
     slab = np.exp(-0.5 * (_W / SPREAD) ** 2)
     with_it = logp + np.log(slab / slab.sum())
     evidence = np.logaddexp.reduce(with_it, 1)
-    odds = PRIOR / (1 - PRIOR) * np.exp(np.minimum(evidence - logp[:, len(_W) // 2], 50))
+    odds = prior / (1 - prior) * np.exp(np.minimum(evidence - logp[:, len(_W) // 2], 50))
     return odds / (1 + odds), np.exp(with_it - evidence[:, None])
+
+
+def _better(score: np.ndarray) -> np.ndarray:
+    """The chance that a picture is put first by 2 w·(x − x'), slips of the hand allowed for."""
+    return SLIPS + (1 - 2 * SLIPS) / (1 + np.exp(-score))
 
 
 def _rates(t: np.ndarray, taken: np.ndarray) -> np.ndarray:
@@ -211,8 +224,8 @@ def sure(p: Belief) -> float:
     matters = np.abs(true)
     if not matters.any():
         return 0.0
-    # The root: people hang on few features, which made-up ones (benchmarks/taste.py) show to be ranked better than this expects.
-    return float(np.sqrt(np.clip(2 * (matters * right).sum() / matters.sum() - 1, 0, 1)))
+    # Made-up people (benchmarks/taste.py) hang on few features, and are ranked better than this expects: by this power.
+    return float(np.clip(2 * (matters * right).sum() / matters.sum() - 1, 0, 1) ** CALIBRATED)
 
 
 def next_pair(some: Judged, skipped: Collection[tuple[int, int]] = (), given: Belief | None = None) -> tuple[int, int] | None:
@@ -227,8 +240,8 @@ def next_pair(some: Judged, skipped: Collection[tuple[int, int]] = (), given: Be
         return None
     p, (i, j) = given or belief(some), np.array(left).T
     often = np.bincount(np.array(some.pairs, dtype=int).ravel(), minlength=len(some))
-    # Between pairs that teach alike, the pictures that were asked for least.
-    return left[int(np.argmax(_gain(p.draws() @ (p.x[i] - p.x[j]).T) - 1e-3 * (often[i] + often[j])))]
+    # Gains are counted as if features were known one by one; pictures that were compared often have less left to tell than that.
+    return left[int(np.argmax(_gain(p.draws() @ (p.x[i] - p.x[j]).T) / (1 + (often[i] + often[j]) / 2)))]
 
 
 def suggest(some: Judged, given: Belief | None = None) -> list[int]:
@@ -243,7 +256,7 @@ def suggest(some: Judged, given: Belief | None = None) -> list[int]:
 
 def _gain(score: np.ndarray) -> np.ndarray:
     """(draws, K) w·x → (K,) what the answer tells of the weights, in nats: H[E p] − E H[p] (Houlsby et al. 2011, BALD)."""
-    p = 1 / (1 + np.exp(-2 * score))
+    p = _better(2 * score)
     return _entropy(p.mean(0)) - _entropy(p).mean(0)
 
 

@@ -43,7 +43,7 @@ def draw_subject(rng: random.Random, vocabulary: dict, shares: dict[str, float] 
     return rng.choice(list(vocabulary["subjects"][part]))
 
 
-def draw_spec(rng: random.Random, vocabulary: dict, counts=(0.15, 0.55, 0.26, 0.04)) -> Spec:
+def draw_spec(rng: random.Random, vocabulary: dict, counts=(0.10, 0.32, 0.42, 0.16)) -> Spec:
     """A random spec; held-out pairs and couples never come."""
     groups, subject, second = group_of(vocabulary), draw_subject(rng, vocabulary), None
     if rng.random() < COUPLES:
@@ -84,7 +84,7 @@ def name_of(subject: str, vocabulary: dict, rng: random.Random) -> str:
 
 
 def caption(spec: Spec, vocabulary: dict, rng: random.Random) -> str:
-    """Subject and looks in free order; 5 % leave the subject out, since preferences name looks alone."""
+    """Subject and looks in free order; 12 % leave the subject out, since preferences name looks alone."""
     groups = group_of(vocabulary)
     colours = [phrase(a, vocabulary, groups, rng) for a in spec.attributes if groups[a] == "color"]
     looks = [phrase(a, vocabulary, groups, rng) for a in spec.attributes if groups[a] != "color"]
@@ -92,7 +92,7 @@ def caption(spec: Spec, vocabulary: dict, rng: random.Random) -> str:
         looks.append(phrase(spec.look, vocabulary, groups, rng))
     name = name_of(spec.subject, vocabulary, rng)
     rng.shuffle(looks)
-    if looks and not colours and rng.random() < 0.05:
+    if looks and not colours and rng.random() < 0.12:
         return ", ".join(looks)
     if colours:  # a colour stands with its subject
         name = f"{colours[0]} {name}" if rng.random() < 0.85 else f"{name} that is {colours[0]}"

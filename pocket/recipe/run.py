@@ -132,8 +132,9 @@ class Recipe:
         self.load_patches()
         if not (self.out / "diffusion.pt").exists():
             known = self.start["text"]["row_ids"] if self.start else None
-            read = text.pretrain(net.text, words, self.vocabulary, diffusion.encoder_attention, 20 if self.tiny else 900, known=known)
-            print(f"after the text warm start {read:.0%} of the subjects can be read from the padding", flush=True)
+            if known is None or set(words.ids) - set(known.tolist()):  # a text encoder that knows all words needs no warm start
+                read = text.pretrain(net.text, words, self.vocabulary, diffusion.encoder_attention, 20 if self.tiny else 900, known=known)
+                print(f"after the text warm start {read:.0%} of the subjects can be read from the padding", flush=True)
         options = {"steps": 20, "save_every": 10} if self.tiny else {"steps": 20000 if self.minutes < 1e8 else 12000, "groups": 12}
         config = diffusion.DiffusionConfig(minutes=self.minutes, **options)
         diffusion.train(net, words, self.vocabulary, self.data, self.out, config, draw)
