@@ -115,7 +115,7 @@ def test_a_mood_board_without_a_word_becomes_preferences(host, folders):
     comments = CommentOnImages.execute(json.dumps(board), sheets).result[0]
     out = CommentsToPreferences.execute(comments)
     preferences, liked, disliked = out.result
-    assert {"warm colors", "orange"} & set(liked.split(", ")) and {"cool colors", "blue", "navy"} & set(disliked.split(", "))
+    assert {"warm colors", "orange"} & set(liked.split(", ")) and {"cool colors", "blue", "navy", "dark"} & set(disliked.split(", "))
     assert "in 5 of 5 liked pictures" in preferences.liked[0].source
     profile = json.loads(out.ui["viper_profile"][0])
     assert set(profile) == {"liked", "disliked", "found", "sure", "advice"} and 0 < profile["sure"] <= 1

@@ -95,9 +95,11 @@ def opened(setup, page_server, browser):
     from viper.tests.browser.page import Page
 
     page = Page(browser, page_server.url, nodes2=setup.endswith("nodes2"), name=setup)
-    page.open()
-    yield page
-    page.close()
+    try:
+        page.open()
+        yield page
+    finally:
+        page.close()
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ class Page:
         self.tab.wait_for_function(READY, timeout=180_000)
         # Extensions are loaded and the first graph is in place when the page takes down its curtain.
         self.tab.wait_for_function("() => !!LiteGraph.registered_node_types.ViPerCommentOnImages", timeout=180_000)
-        self.tab.wait_for_function("() => app.graph._nodes.length > 0 || !!app.extensionManager.workflow?.activeWorkflow")
+        self.tab.wait_for_function("() => !!app.extensionManager.workflow?.activeWorkflow?.changeTracker", timeout=180_000)
         self.settle()
         self.tab.keyboard.press("Escape")
 
