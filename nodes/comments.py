@@ -37,7 +37,6 @@ class CommentOnImages(io.ComfyNode):
                 ),
             ],
             outputs=[CommentsType.Output(display_name="comments")],
-            is_output_node=True,
         )
 
     @classmethod

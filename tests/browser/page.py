@@ -32,7 +32,7 @@ NOISE = (
     re.compile(r"^\[Jobs API\] Error fetching jobs: JobsApiError: Failed to fetch jobs: 404"),  # a route of newer hosts
     # 1.32.9: outputs of nodes that the host answered from its cache are null; its search box is closed while it is chosen from
     re.compile(r"^Error calling extension 'Comfy\.AudioWidget' method 'onNodeOutputsUpdated' \{error: TypeError: Cannot us"),
-    re.compile(r"^TypeError: Cannot set properties of null \(setting 'value'\)\s+at Proxy\.onOptionSelect "),
+    re.compile(r"^TypeError: Cannot set properties of null \(setting 'value'\)\s+at Proxy\.on(OptionSelect|Change) "),
     re.compile(r"^Attempted to cleanup event listeners for graph that was never set up$"),  # 1.32.9, leaving a subgraph
     re.compile(r"^Failed to fetch queue: JobsApiError: Failed to fetch jobs: 404"),
 )
