@@ -76,7 +76,9 @@ def words_for(subject: str, vocabulary: dict) -> list[str]:
 
 
 def phrase(attribute: str, vocabulary: dict, groups: dict[str, str], rng: random.Random) -> str:
-    return rng.choice(vocabulary["attributes"][groups[attribute]][attribute])
+    """The first phrase is the plain name, and comes often: a word like "dark" also stands in the phrases of other looks."""
+    phrases = vocabulary["attributes"][groups[attribute]][attribute]
+    return phrases[0] if rng.random() < 0.35 else rng.choice(phrases)
 
 
 def name_of(subject: str, vocabulary: dict, rng: random.Random) -> str:

@@ -64,12 +64,12 @@ def sheet(path: Path, pictures) -> None:
 
 
 class Recipe:
-    def __init__(self, work: Path, minutes: float, tiny: bool, start: Path | None = None):
+    def __init__(self, work: Path, minutes: float, tiny: bool, start: Path | None = None, lr: float = 1e-3):
         from viper.pocket.autoencoder import Autoencoder
         from viper.pocket.loader import PocketConfig, initialise, read_weights
         from viper.pocket.recipe import captions, icons
 
-        self.work, self.minutes, self.tiny = work, minutes, tiny
+        self.work, self.minutes, self.tiny, self.lr = work, minutes, tiny, lr
         self.data, self.out = work / "set", work / "run"
         self.out.mkdir(parents=True, exist_ok=True)
         self.vocabulary = icons.vocabulary()
@@ -136,7 +136,7 @@ class Recipe:
                 read = text.pretrain(net.text, words, self.vocabulary, diffusion.encoder_attention, 20 if self.tiny else 900, known=known)
                 print(f"after the text warm start {read:.0%} of the subjects can be read from the padding", flush=True)
         options = {"steps": 20, "save_every": 10} if self.tiny else {"steps": 20000 if self.minutes < 1e8 else 12000, "groups": 12}
-        config = diffusion.DiffusionConfig(minutes=self.minutes, **options)
+        config = diffusion.DiffusionConfig(minutes=self.minutes, lr=self.lr, **options)
         diffusion.train(net, words, self.vocabulary, self.data, self.out, config, draw)
 
     def trained(self):
@@ -194,6 +194,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e9, help="end the diffusion training, with its cooldown, after this long")
     parser.add_argument("--threads", type=int, default=0, help="one is fastest where other work runs beside")
     parser.add_argument("--start", type=Path, help="go on from exported weights; words they do not know are added")
+    parser.add_argument("--lr", type=float, default=1e-3, help="peak of the diffusion training; a third of it to touch up exported weights")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--to", type=Path, help="where export writes; default the pack's weights")
     options = parser.parse_args()
@@ -204,7 +205,7 @@ def main() -> None:
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    recipe = Recipe(options.work, options.minutes, options.tiny, options.start)
+    recipe = Recipe(options.work, options.minutes, options.tiny, options.start, options.lr)
     if options.stage in ("all", "data"):
         recipe.make_data()
     if options.stage in ("all", "decoder"):
