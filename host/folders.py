@@ -87,6 +87,42 @@ def set_folder(name: str) -> Path:
     return Path(folder_paths.get_output_directory()) / PACK / "sets" / name
 
 
+def training_folder(name: str) -> Path:
+    """Where a training keeps its state and previews."""
+    import folder_paths
+
+    return Path(folder_paths.get_output_directory()) / PACK / "training" / name
+
+
+def class_picture_folder(key: str) -> Path:
+    """Where pictures of a class are kept: several trainings share them."""
+    import folder_paths
+
+    return Path(folder_paths.get_output_directory()) / PACK / "class pictures" / key
+
+
+def subject_folder() -> Path:
+    """Where Save Subject writes: among the LoRAs, so that the host's own loaders list it too."""
+    import folder_paths
+
+    return Path(folder_paths.get_folder_paths("loras")[0]) / PACK
+
+
+def lora_files() -> list[str]:
+    """All LoRA files by the names that the host lists them under, subjects of this pack first."""
+    import folder_paths
+
+    names = folder_paths.get_filename_list("loras")
+    return sorted(names, key=lambda name: (not name.replace("\\", "/").startswith(f"{PACK}/"), name))
+
+
+def lora_path(name: str) -> Path | None:
+    import folder_paths
+
+    path = folder_paths.get_full_path("loras", name)
+    return None if path is None else Path(path)
+
+
 def input_folder(folder: str) -> Path:
     """A folder inside the host's input directory, which need not be there. Raises ValueError for one that lies elsewhere."""
     import folder_paths

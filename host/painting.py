@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from .bases import cell
 from .sampling import ksampler, wrap_outer_sample
 
 
@@ -18,7 +19,7 @@ class Painter:
     def __init__(self, model, vae, negative, steps, cfg, sampler_name, scheduler, width, height, total):
         self.vae, self.negative, self.total = vae, negative, total
         self.steps, self.sampling = steps, (cfg, sampler_name, scheduler)
-        factor = _cell(vae)
+        factor = cell(vae)
         # Four channels: the host widens an empty latent to what the model has.
         self.latent = (4, max(height // factor, 1), max(width // factor, 1))
         self.seeds, self.done = [], 0
@@ -74,9 +75,3 @@ def _joined(positives: list) -> list | None:
     if any(p is None for p in pooled) or len({p.shape for p in pooled}) > 1:
         return None
     return [[torch.cat(conds), {"pooled_output": torch.cat(pooled)}]]
-
-
-def _cell(vae) -> int:
-    """Pixels a side of one latent cell."""
-    factor = getattr(vae, "spacial_compression_encode", lambda: 8)()
-    return int(factor) if isinstance(factor, (int, float)) and factor >= 1 else 8

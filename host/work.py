@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 
 def progress(total: int):
     """The host's progress bar on the node that runs: ``.update(n)``, ``.update_absolute(done, total)``."""
@@ -15,3 +17,13 @@ def stop_if_cancelled() -> None:
     import comfy.model_management
 
     comfy.model_management.throw_exception_if_processing_interrupted()
+
+
+def say(node_id, text: str) -> None:
+    """A line of text on the node that runs, where the host has a page."""
+    try:
+        from server import PromptServer
+
+        PromptServer.instance.send_progress_text(text, node_id)
+    except Exception:  # no server (a script), or a host without such lines
+        logging.getLogger("viper").debug("%s", text)

@@ -79,6 +79,7 @@ def _host_config():
         unet_extra_config = {"num_heads": -1, "num_head_channels": 32}
         latent_format = PocketLatents
         memory_usage_factor = 0.3
+        viper_pocket = True  # by which DreamBooth Train knows it
 
         def model_type(self, state_dict, prefix=""):
             return comfy.model_base.ModelType.V_PREDICTION
