@@ -3,3 +3,7 @@
 
 class TrainingError(ValueError):
     """This model or these settings cannot be trained."""
+
+
+class DatasetError(TrainingError):
+    """These pictures, masks, captions or words cannot be learned from."""

@@ -42,7 +42,7 @@ def own_pictures(folder: Path, count: int, seed: int, side: int) -> tuple[list[P
         if len(chosen) == count:
             break
         try:
-            chosen[path] = _open(path, side)
+            chosen[path] = open_picture(path, side)
         except Exception as error:  # Pillow raises whatever it meets in a broken file
             log.warning("%s cannot be read as a picture (%s): it is left out.", path.name, error)
     if not chosen:
@@ -58,9 +58,11 @@ def _natural(path: Path) -> tuple:
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p], path.name
 
 
-def _open(path: Path, side: int) -> Image.Image:
+def open_picture(path: Path, side: int = 0) -> Image.Image:
+    """A file as RGB, upright, on white, the longer side at most ``side`` pixels (0: as it is). Raises whatever Pillow raises."""
     with Image.open(path) as file:
-        file.draft("RGB", (side, side))  # a photograph is decoded near the size that is wanted
+        if side:
+            file.draft("RGB", (side, side))  # a photograph is decoded near the size that is wanted
         image = ImageOps.exif_transpose(file)
         if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip
             image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
@@ -68,7 +70,8 @@ def _open(path: Path, side: int) -> Image.Image:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         image = image.convert("RGB")
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    if side:
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return image
 
 

@@ -16,11 +16,13 @@ _FONTS = (
 
 
 def contact_sheet(pictures: Sequence[np.ndarray], captions: Sequence[tuple[str, str]]) -> np.ndarray:
-    """All pictures (H, W, 3) uint8 of one size on one sheet, numbered from 1; a caption is (title, what stands below it)."""
-    height, width = pictures[0].shape[:2]
+    """All pictures (H, W, 3) uint8 on one sheet, numbered from 1; a caption is (title, what stands below it).
+
+    Pictures of several sizes keep their shapes and stand on one line.
+    """
     longer = 256 if len(pictures) <= 100 else 192
-    scale = longer / max(width, height)
-    w, h = max(round(width * scale), 1), max(round(height * scale), 1)
+    shown = [_fitted(pixels, longer) for pixels in pictures]
+    w, h = max(p.width for p in shown), max(p.height for p in shown)
     cell, gap, size = max(w, 160), 16, 16
     font = _font(size, "".join(map("".join, captions)))
     line = size + 5
@@ -33,12 +35,19 @@ def contact_sheet(pictures: Sequence[np.ndarray], captions: Sequence[tuple[str, 
     rows = -(-len(pictures) // columns)
     sheet = Image.new("RGB", (gap + columns * (cell + gap), gap + rows * (h + below + gap)), "white")
     pen = ImageDraw.Draw(sheet)
-    for n, (pixels, text) in enumerate(zip(pictures, texts, strict=True)):
+    for n, (picture, text) in enumerate(zip(shown, texts, strict=True)):
         x, y = gap + n % columns * (cell + gap), gap + n // columns * (h + below + gap)
-        sheet.paste(Image.fromarray(pixels).resize((w, h), Image.Resampling.LANCZOS), (x + (cell - w) // 2, y))
+        sheet.paste(picture, (x + (cell - picture.width) // 2, y + h - picture.height))
         for i, (row, color) in enumerate(text):
             pen.text((x, y + h + 6 + i * line), row, fill=color, font=font)
     return np.array(sheet)
+
+
+def _fitted(pixels: np.ndarray, longer: int) -> Image.Image:
+    height, width = pixels.shape[:2]
+    scale = longer / max(width, height)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    return Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
 
 
 def _columns(count: int, shape: float) -> int:
