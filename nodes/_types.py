@@ -6,6 +6,9 @@ CommentsType = io.Custom("VIPER_COMMENTS")
 PreferencesType = io.Custom("VIPER_PREFERENCES")
 ExtractorType = io.Custom("VIPER_EXTRACTOR")
 GuidanceType = io.Custom("VIPER_GUIDANCE")
+DatasetType = io.Custom("VIPER_DATASET")
+TrainingType = io.Custom("VIPER_TRAINING")
+SubjectType = io.Custom("VIPER_SUBJECT")
 
 
 def beta_input(tooltip: str):

@@ -30,7 +30,7 @@ from .options import Options, Preset, Training
 from .plot import loss_plot
 from .sheet import labelled_rows
 from .subject import Subject
-from .trainer import STATE, Trainer
+from .trainer import STATE, Trainer, other_settings
 
 log = logging.getLogger("viper")
 
@@ -127,7 +127,8 @@ class Session:
             self._words[prompt] = host.encode_prompt(self.clip, prompt)
         return self._words[prompt]
 
-    def lesson(self, native: NativeModel, view: View, prompt: str | None = None, frozen: bool = False, latent: Tensor | None = None) -> Lesson:
+    def lesson(self, native: NativeModel, view: View, prompt: str | None = None, frozen: bool = False,
+               latent: Tensor | None = None) -> Lesson:  # fmt: skip
         """A view, encoded."""
         prompt = view.caption if prompt is None else prompt
         if latent is None:
@@ -346,7 +347,8 @@ class Session:
             except (OSError, UnicodeDecodeError) as e:
                 log.warning("%s cannot be read (%s).", self.folder / JOB, e)
                 return
-            was.refuse_other(job, self.name)
+            if differing := was.differences(job):
+                raise TrainingError(other_settings(self.name, differing))
 
     def _write_job(self, job: Job) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,10 @@ _GAP, _SIZE = 12, 16
 
 
 def labelled_rows(rows: Sequence[tuple[str, Sequence[np.ndarray]]], titles: Sequence[str] = (), side: int = 192) -> np.ndarray:
-    """``rows``: (label, pictures (H, W, 3) uint8 of any size) → one sheet (H, W, 3) uint8; ``titles`` stand above the second row's columns."""
+    """``rows`` of a label and pictures (H, W, 3) uint8 of any size → one sheet (H, W, 3) uint8.
+
+    ``titles`` stand above the columns of the second row: the first one shows what was given.
+    """
     font = font_for(_SIZE, "".join([*titles, *(label for label, _ in rows)]))
     left = int(max(font.getlength(label) for label, _ in rows)) + 2 * _GAP
     columns = max(len(pictures) for _, pictures in rows)

@@ -89,6 +89,13 @@ class Subject:
                                 "then run again; the training itself is kept.") from e  # fmt: skip
 
 
+def subject_name(name: str) -> str:
+    """The name as a file's. Raises TrainingError."""
+    from ..vpe.files import plain_name
+
+    return plain_name(name, "subject", "my dog", TrainingError)
+
+
 def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
     if name.endswith(".alpha") or not tensor.is_floating_point():
         return tensor.contiguous()  # a scale: rounding it would change every weight alike

@@ -146,8 +146,7 @@ class Trainer:
         was = Job.from_json(state["job"])
         differing = was.differences(self.job)
         if differing:
-            told = "; ".join(differing)
-            raise TrainingError(f'"{self.folder.name}" was begun with other settings: {told}. Set them back, or start over.')
+            raise TrainingError(other_settings(self.folder.name, differing))
         parameters = self.task.named_parameters()
         shapes = {name: tuple(p.shape) for name, p in parameters.items()}
         if shapes != {name: tuple(t.shape) for name, t in state["weights"].items()}:
@@ -161,6 +160,10 @@ class Trainer:
                 self._average.load_state_dict(state["average"])
         self.done, self.series = state["done"], state["series"]
         return True
+
+
+def other_settings(name: str, differing: list[str]) -> str:
+    return f'"{name}" was begun with other settings: {"; ".join(differing)}. Set them back, or start over.'
 
 
 class _Averaged:

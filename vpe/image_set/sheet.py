@@ -24,10 +24,10 @@ def contact_sheet(pictures: Sequence[np.ndarray], captions: Sequence[tuple[str, 
     shown = [_fitted(pixels, longer) for pixels in pictures]
     w, h = max(p.width for p in shown), max(p.height for p in shown)
     cell, gap, size = max(w, 160), 16, 16
-    font = _font(size, "".join(map("".join, captions)))
+    font = font_for(size, "".join(map("".join, captions)))
     line = size + 5
     texts = [
-        [(row, "#111111") for row in _wrap(f"{n}. {title}", font, cell, 2)] + [(row, "#555555") for row in _wrap(below, font, cell, 3)]
+        [(row, "#111111") for row in wrapped(f"{n}. {title}", font, cell, 2)] + [(row, "#555555") for row in wrapped(below, font, cell, 3)]
         for n, (title, below) in enumerate(captions, 1)
     ]
     below = max(map(len, texts)) * line + 6
@@ -56,7 +56,8 @@ def _columns(count: int, shape: float) -> int:
     return min(range(ideal, ideal + 3), key=lambda columns: (-count % columns, columns)) if count > ideal else count
 
 
-def _font(size: int, text: str):
+def font_for(size: int, text: str):
+    """A font of this size that has the letters of ``text``, as far as the system has one."""
     if not text.replace("—", "-").isascii():
         for name in _FONTS:
             found = _system_font(name, size)
@@ -73,7 +74,7 @@ def _system_font(name: str, size: int):
         return None
 
 
-def _wrap(text: str, font, width: int, most: int) -> list[str]:
+def wrapped(text: str, font, width: int, most: int) -> list[str]:
     """Lines of at most ``width`` pixels, at most ``most`` of them; what is left over ends in an ellipsis."""
     lines: list[str] = []
     rest = text.strip()
