@@ -206,3 +206,25 @@ def test_each_family_trains_saves_and_loads(name, tmp_path, caplog):
     patched, _ = comfy.sd.load_lora_for_models(s.model, None, saved, 1.0, 0.0)
     assert "not loaded" not in caplog.text and len(patched.patches) == len(t.task.adapters)
     assert all(float(part.B.detach().abs().max()) > 0 for _, part in t.task.adapters), "every layer has learned"
+
+
+def test_all_that_learns_is_attached_together_and_saved_under_the_names_of_files(subject):
+    task = subject.task()
+    with torch.no_grad():
+        for p in task.adapters.parameters():
+            p.add_(0.1)
+    lesson = subject.instances[0]
+
+    def said():
+        with torch.no_grad(), subject.native.step():
+            return subject.native.predict(lesson.latent, torch.tensor([1.0]), [lesson.conds])
+
+    plain = said()
+    with pytest.raises(KeyError), task.attached() as same:
+        assert same is task and not torch.equal(said(), plain)
+        raise KeyError
+    assert torch.equal(said(), plain)
+    unet, text = task.tensors(torch.float16)
+    names = {layer: spellings[0] for layer, spellings in subject.native.names().items()}
+    want = task.adapters.state_dict(names, torch.float16)
+    assert unet.keys() == want.keys() and all(torch.equal(unet[key], want[key]) for key in want) and text == {}

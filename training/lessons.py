@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -36,6 +37,19 @@ class DreamBooth:
 
     def named_parameters(self) -> dict[str, nn.Parameter]:
         return self.adapters.named_parameters()
+
+    @contextmanager
+    def attached(self):
+        """The model with all that learns here, until the block is left: around `preflight`, training and previews."""
+        with self.adapters.attached():
+            yield self
+
+    def tensors(self, dtype: torch.dtype = torch.float32) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What LoRA files hold of the network and of the text encoder, under the names to write; copies on the CPU.
+
+        Inside `Trainer.averaged`, the average.
+        """
+        return self.adapters.state_dict(_first(self.native.names()), dtype), {}
 
     def new_step(self, step: int) -> None:
         self.adapters.new_step(draws.generator(self.job.seed, "ranks", step))
@@ -91,3 +105,7 @@ class DreamBooth:
         self.new_step(0)
         first = draws.numbers(0, 0, self.job.batch_size, self.job.accumulation)
         return self.native.preflight(self.adapters, lambda: self.loss(first).total)
+
+
+def _first(names: dict[str, list[str]]) -> dict[str, str]:
+    return {layer: spellings[0] for layer, spellings in names.items()}
