@@ -68,7 +68,7 @@ class TrainingOptions(io.ComfyNode):
                 _amount("learning_rate", 10.0, "0: as the preset says. Lower it when the subject looks burnt.", step=0.000001),
                 _amount("text_encoder_lr", 10.0, "0: half the learning rate.", step=0.000001),
                 _preset("optimizer", optimizers.OPTIMIZERS, "adamw8bit needs the library bitsandbytes, prodigy the library prodigyopt."),
-                _preset("schedule", optimizers.SCHEDULES, "How the learning rate moves over the steps. Others than constant need diffusers."),
+                _preset("schedule", optimizers.SCHEDULES, "How the learning rate moves. Others than constant need the library diffusers."),
                 _number("warmup_steps", 10000, "Steps over which the learning rate rises to its value."),
                 _number("batch_size", 64, "Pictures of the subject in a step; as many of its class come along. 0: as the preset says."),
                 _number("accumulation", 64, "Batches a step whose gradients are averaged: a larger batch without its memory."),
@@ -132,8 +132,8 @@ class DreamBoothTrain(io.ComfyNode):
             node_id="ViPerDreamBoothTrain",
             display_name="DreamBooth Train",
             category=CATEGORY,
-            description="Teaches the model your own subject (DreamBooth, with prior preservation). The state is kept in output/viper/training: "
-            "a training that was cancelled or cut off goes on where it stood. The model that comes in stays as it is.",
+            description="Teaches the model your own subject (DreamBooth, with prior preservation). The state is kept in "
+            "output/viper/training: a training that was cancelled or cut off goes on where it stood. The model that comes in stays as it is.",
             search_aliases=["viper", "train lora", "fine-tune", "subject", "dreambooth", "dora"],
             inputs=[
                 io.Model.Input("model"),
@@ -147,7 +147,7 @@ class DreamBoothTrain(io.ComfyNode):
                     "seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=False,
                     tooltip="Decides all that is random. The same seed gives the same training.",
                 ),
-                TrainingType.Input("training", optional=True, tooltip="From Training Options. Unconnected: the preset of the model's family."),
+                TrainingType.Input("training", optional=True, tooltip="From Training Options. Unconnected: the preset of its family."),
                 io.Combo.Input(
                     "resume", optional=True, options=list(RESUME), default=RESUME[0],
                     tooltip="continue: go on with the training of this name. start over: move its state aside and begin anew.",
@@ -200,8 +200,8 @@ class SaveSubject(io.ComfyNode):
             node_id="ViPerSaveSubject",
             display_name="Save Subject",
             category=CATEGORY,
-            description="Saves a trained subject as a LoRA in models/loras/viper, with its trigger and settings, so that Load Subject brings "
-            "its prompt along and every other LoRA loader reads it.",
+            description="Saves a trained subject as a LoRA in models/loras/viper, with its trigger and settings, so that Load Subject "
+            "brings its prompt along and every other LoRA loader reads it.",
             search_aliases=["viper", "save lora", "export lora", "dreambooth"],
             inputs=[
                 SubjectType.Input("subject", tooltip="From DreamBooth Train."),

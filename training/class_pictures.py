@@ -46,8 +46,8 @@ def complete(folder: Path, count: int, draw: Draw, batch: int = 1) -> list[np.nd
                 os.replace(part, folder / _name(n))
                 there[n] = pixels
     except OSError as e:
-        raise TrainingError(f'The class pictures cannot be kept in "{folder}" ({e.strerror or e}): check the disk\'s space and permissions, '
-                            "then run again; finished pictures are kept.") from e  # fmt: skip
+        raise TrainingError(f'The class pictures cannot be kept in "{folder}" ({e.strerror or e}): check the disk\'s space and '
+                            "permissions, then run again; finished pictures are kept.") from e  # fmt: skip
     return [there[n] for n in range(count)]
 
 

@@ -143,7 +143,7 @@ class Session:
             with torch.inference_mode(False):
                 mask = functional.interpolate(view.mask.detach().clone()[None, None].float(), latent.shape[-2:], mode="area")
                 mask = mask.reshape(1, 1, *[1] * (latent.ndim - 4), *mask.shape[-2:])
-        return Lesson(latent, self._conds[key], mask, frozen, prompt=prompt, given=given)
+        return Lesson(latent, self._conds[key], mask, frozen)
 
     def lessons(self, native: NativeModel) -> tuple[list[Lesson], list[Lesson]]:
         """Those of the subject and those of its class."""
@@ -192,7 +192,7 @@ class Session:
 
     def _prepared(self, native: NativeModel, job: Job, instances, priors) -> tuple[Trainer, DreamBooth]:
         text = None
-        if job.text_encoder:
+        if getattr(job, "text_encoder", False):
             from .text import TextModel, TextSide
 
             model = TextModel(self.clip)
@@ -204,7 +204,7 @@ class Session:
             adapters = native.adapters(job.adapter, job.seed)
         except AdapterError as e:
             raise TrainingError(str(e)) from e
-        task = DreamBooth(native, adapters, instances, priors, job, text)
+        task = DreamBooth(native, adapters, instances, priors, job)
         return Trainer(job, task, self.folder, self.options.save_every), task
 
     def _extra_memory(self, instances, job: Job) -> int:
@@ -298,7 +298,7 @@ class Session:
         """Draw the preview prompts as the model stands, side by side into one file; the last one for the progress bar."""
         prompts, size = self._preview_prompts, self.resolution
         with torch.inference_mode(), _resting(task):
-            words = {p: host.encode_prompt(self.clip, p) if task.job.text_encoder else self.words(p) for p in prompts}
+            words = {p: host.encode_prompt(self.clip, p) if getattr(task.job, "text_encoder", False) else self.words(p) for p in prompts}
             painter = host.Painter(self.model, self.vae, self.words(""), PREVIEW_STEPS, self.preset.cfg, "euler", "simple", size, size,
                                    len(prompts))  # fmt: skip
             drawn = [painter.draw([PREVIEW_SEED], [host.with_values(words[p], **self.preset.preview_given)], n)[0]
