@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +53,6 @@ class Outcome:
     series: dict[str, list[float]]
     plot: np.ndarray
     sheet: np.ndarray
-    notes: list[str] = field(default_factory=list)
 
 
 class Session:
@@ -172,25 +171,30 @@ class Session:
         for prompt in self._preview_prompts:
             self.words(prompt)
         self.words("")
+        self.words(self.dataset.class_prompt)
         native = NativeModel(self.model)
-        instances, priors = self.lessons(native)
-        host.release(self.vae, None if self.options.text_encoder else self.clip)
         with torch.inference_mode(False), torch.enable_grad():
-            trainer, task = self._prepared(native, job, instances, priors)
+            native.load()
+            trainer, task = self._prepared(native, job)
+            resumed = trainer.resume()
+        if trainer.done < job.steps:
+            task.instances, task.priors = self.lessons(native)
+            host.release(self.vae, None if self.options.text_encoder else self.clip)
+        with torch.inference_mode(False), torch.enable_grad():
             with task.attached():
-                resumed = trainer.resume()
                 if trainer.done < job.steps:
-                    job, trainer, task = self._first_step(native, trainer, task)
+                    native.load(self._extra_memory(task.instances, job))
+                    job = self._first_step(native, trainer, task)
                     self._write_job(job)
                     self._work(native, trainer, task, resumed)
                 with trainer.averaged(), torch.no_grad():
                     unet, text = task.tensors()
                     if not self._shot(trainer.done).exists():
-                        self._preview(native, trainer, task)
+                        self._preview(trainer, task)
         host.release(self.model)
         return self._outcome(job, trainer.series, unet, text)
 
-    def _prepared(self, native: NativeModel, job: Job, instances, priors) -> tuple[Trainer, DreamBooth]:
+    def _prepared(self, native: NativeModel, job: Job) -> tuple[Trainer, DreamBooth]:
         text = None
         if getattr(job, "text_encoder", False):
             from .text import TextModel, TextSide
@@ -199,12 +203,11 @@ class Session:
             model.load()
             text = TextSide(model, model.adapters(job.adapter, job.seed))
         native.checkpointing = self.options.gradient_checkpointing == "on"
-        native.load(self._extra_memory(instances, job))
         try:
             adapters = native.adapters(job.adapter, job.seed)
         except AdapterError as e:
             raise TrainingError(str(e)) from e
-        task = DreamBooth(native, adapters, instances, priors, job)
+        task = DreamBooth(native, adapters, [], [], job)
         return Trainer(job, task, self.folder, self.options.save_every), task
 
     def _extra_memory(self, instances, job: Job) -> int:
@@ -212,7 +215,7 @@ class Session:
         shape = instances[0].latent.shape
         return 3 * host.needed_memory(self.model, (2 * job.batch_size, *shape[1:]))
 
-    def _first_step(self, native: NativeModel, trainer: Trainer, task: DreamBooth) -> tuple[Job, Trainer, DreamBooth]:
+    def _first_step(self, native: NativeModel, trainer: Trainer, task: DreamBooth) -> Job:
         """The preflight; where memory is short, ``auto`` repeats blocks in the backward pass and cuts the batch into parts."""
         job = trainer.job
         while True:
@@ -244,7 +247,7 @@ class Session:
         self.say(" · ".join(how))
         log.info('DreamBooth Train "%s": %s; %d adapters, %d pictures, %d of the class.', self.name, ", ".join(how), len(task.adapters),
                  len(task.instances), len(task.priors))  # fmt: skip
-        return job, trainer, task
+        return job
 
     def _no_memory(self, job: Job) -> TrainingError:
         smaller = [f"resolution (now {self.resolution})"] + [f"batch_size (now {job.batch_size})"] * (job.batch_size > 1)
@@ -266,7 +269,7 @@ class Session:
             every, shown = self.options.preview_every, None
             if every and t.done % every == 0 and t.done < t.job.steps:
                 with t.averaged(), torch.no_grad():
-                    shown = self._preview(native, t, task)
+                    shown = self._preview(t, task)
                 native.load(self._extra_memory(task.instances, t.job))
             bar.update_absolute(t.done, t.job.steps, shown)
 
@@ -294,7 +297,7 @@ class Session:
         told = repr([self._preview_prompts, self.resolution])
         return self.folder / "previews" / f"{step:06}-{hashlib.sha256(told.encode()).hexdigest()[:6]}.png"
 
-    def _preview(self, native: NativeModel, trainer: Trainer, task: DreamBooth):
+    def _preview(self, trainer: Trainer, task: DreamBooth):
         """Draw the preview prompts as the model stands, side by side into one file; the last one for the progress bar."""
         prompts, size = self._preview_prompts, self.resolution
         with torch.inference_mode(), _resting(task):
