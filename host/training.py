@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Sequence
 from contextlib import contextmanager
 
@@ -75,16 +76,17 @@ def raw_output(model):
         handle.remove()
 
 
-def model_conds(model, conditioning, latent: torch.Tensor, **given) -> dict:
+def model_conds(model, conditioning, latent: torch.Tensor, keep_graph: bool = False, **given) -> dict:
     """What the network takes besides the latent, for one sample: ``{name: the host's COND object}``, free of inference mode.
 
     ``latent`` ``(1, C, …)`` gives size and device; ``given`` is what a graph's nodes would put onto the prompt (``guidance`` of
-    Flux, sizes of SDXL). Of a CONDITIONING of several entries (areas, combinations) the first counts.
+    Flux, sizes of SDXL). Of a CONDITIONING of several entries (areas, combinations) the first counts. ``keep_graph``: gradients
+    go back into the CONDITIONING.
     """
     import comfy.sampler_helpers
     import comfy.samplers
 
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.inference_mode(False), torch.set_grad_enabled(keep_graph and torch.is_grad_enabled()):
         entry = comfy.sampler_helpers.convert_cond([[_plain(conditioning[0][0]), {**_plain(conditioning[0][1]), **given}]])
         encode = comfy.samplers.encode_model_conds
         encoded = encode(model.model.extra_conds, entry, latent, latent.device, "positive", latent_image=latent, seed=0)
@@ -117,12 +119,39 @@ def apply_model(model, x: torch.Tensor, noise_level: torch.Tensor, conds: dict) 
 
 
 def _plain(value):
-    """A copy that autograd can use: tensors made under inference mode cannot."""
+    """A copy that autograd can use: tensors made under inference mode cannot. Where gradients are kept, they pass through it."""
     if isinstance(value, torch.Tensor):
-        return value.detach().clone()
+        return value.clone() if torch.is_grad_enabled() else value.detach().clone()
     if isinstance(value, (list, tuple)):
         return type(value)(_plain(item) for item in value)
     return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+# --- a CLIP that can be trained ------------------------------------------------------------------------------------------
+
+
+def load_text_for_training(clip, extra_memory: int = 0) -> None:
+    """Bring a CLIP (its LoRAs too) to its device, with ``extra_memory`` bytes free beside it."""
+    import comfy.model_management
+
+    comfy.model_management.load_models_gpu([clip.patcher], memory_required=extra_memory)
+
+
+def text_network(clip) -> torch.nn.Module:
+    """All text encoders of a CLIP, shared by its clones."""
+    return clip.cond_stage_model
+
+
+def text_device(clip) -> torch.device:
+    return clip.patcher.load_device
+
+
+def encode_in_place(clip, text: str) -> list:
+    """CONDITIONING of a text by a CLIP that is loaded: nothing is moved or patched on the way, and gradients are kept."""
+    loaded = clip.clone()
+    loaded.load_model = lambda *args, **kwargs: loaded.patcher
+    out = dict(loaded.encode_from_tokens(loaded.tokenize(text), return_pooled=True, return_dict=True))
+    return [[out.pop("cond"), out]]
 
 
 # --- names in LoRA files -------------------------------------------------------------------------------------------------
@@ -141,3 +170,20 @@ def lora_names(model) -> dict[str, list[str]]:
         if name.startswith("lora_unet_") and isinstance(key, str) and key.startswith(prefix) and key.endswith(ending):
             names.setdefault(key[len(prefix):-len(ending)], []).insert(0, name)
     return names
+
+
+def text_lora_names(clip) -> dict[str, list[str]]:
+    """Layer of the text encoders → how LoRA files call it, first the name to write.
+
+    A single CLIP is ``lora_te_…``, of several each has a number: ``lora_te1_…``, ``lora_te2_…``, and ``lora_te3_…`` for T5 (Flux, SD3).
+    What has none of these has the host's ``text_encoders.…``.
+    """
+    import comfy.lora
+
+    ending, names = ".weight", {}
+    for name, key in comfy.lora.model_lora_keys_clip(clip.cond_stage_model, {}).items():
+        if isinstance(key, str) and key.endswith(ending):
+            names.setdefault(key[:-len(ending)], []).append(name)
+    several = len({layer.split(".")[0] for layer in names}) > 1
+    wanted = re.compile(r"lora_te\d_" if several else r"lora_te_")
+    return {layer: sorted(reversed(spellings), key=lambda name: wanted.match(name) is None) for layer, spellings in names.items()}

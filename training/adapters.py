@@ -181,6 +181,11 @@ class Adapters:
             part.train(mode)
         return self
 
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Layers that get no adapter after all; not while attached."""
+        for name in list(names):
+            del self._parts[name]
+
     def new_step(self, generator: torch.Generator) -> None:
         for part in self._parts.values():
             part.new_step(generator)

@@ -9,6 +9,7 @@ from .adapters import AdapterSettings
 from .errors import TrainingError
 
 VERSION = 1
+TEXT_ENCODER = "text_encoder."  # how the names of its parameters begin
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Job:
     """Settings of one training; ``data`` tells the pictures, words and base model apart (a digest).
 
     A step is ``accumulation`` batches of ``batch_size`` instance pictures and as many prior pictures. ``ema`` 0 and
-    ``max_grad_norm`` 0 switch these off.
+    ``max_grad_norm`` 0 switch these off. ``text_encoder``: it learns too, at ``text_encoder_lr`` (0: half the learning rate).
     """
 
     seed: int = 0
@@ -26,6 +27,8 @@ class Job:
     adapter: AdapterSettings = field(default_factory=AdapterSettings)
     optimizer: str = "adamw"
     learning_rate: float = 1e-4
+    text_encoder: bool = False
+    text_encoder_lr: float = 0.0
     schedule: str = "constant"
     warmup_steps: int = 0
     max_grad_norm: float = 1.0
@@ -39,6 +42,12 @@ class Job:
     shift: float = 1.0
     noise_offset: float = 0.0
     data: str = ""
+
+    def learning_rate_of(self, parameter: str) -> float:
+        """The rate of a parameter by its name. Prodigy finds out its rates itself, all relative to one."""
+        if not parameter.startswith(TEXT_ENCODER):
+            return self.learning_rate
+        return self.text_encoder_lr or (self.learning_rate if self.optimizer == "prodigy" else self.learning_rate / 2.0)
 
     def to_json(self) -> str:
         return json.dumps({"version": VERSION, **asdict(self)}, indent=1)
@@ -64,6 +73,8 @@ class Job:
         mine, others = (_flat(asdict(job)) for job in (self, other))
         if self.schedule.startswith("constant") and other.schedule == self.schedule:
             mine.pop("steps"), others.pop("steps")
+        if not (self.text_encoder or other.text_encoder):
+            mine.pop("text_encoder_lr"), others.pop("text_encoder_lr")
         if mine.pop("data") != others.pop("data"):
             return ["other pictures, words or another model", *_differing(mine, others)]
         return _differing(mine, others)

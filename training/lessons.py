@@ -3,59 +3,104 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from . import draws, objective
 from .adapters import Adapters
-from .job import Job
+from .errors import TrainingError
+from .job import TEXT_ENCODER, Job
 from .native import NativeModel, Preflight
+from .text import Text
 
 
 @dataclass
 class Lesson:
     """One picture: ``latent`` ``(1, C, …)`` as the network takes it, ``conds`` of `NativeModel.conds`, ``mask`` ``(1, 1, …)`` or None.
 
-    ``frozen``: the target is what the model says without adapters, instead of the latent.
+    ``frozen``: the target is what the model says without adapters, instead of the latent. ``prompt`` and ``given`` (what a graph's
+    nodes put onto it) are for training the text encoder, which encodes anew in each batch; ``conds`` then does not count.
     """
 
     latent: Tensor
     conds: dict
     mask: Tensor | None = None
     frozen: bool = False
+    prompt: str = ""
+    given: dict = field(default_factory=dict)
 
 
 class DreamBooth:
-    """The `trainer.Task` of a subject: ``instances`` are its pictures, ``priors`` those of its class (none: no prior loss)."""
+    """The `trainer.Task` of a subject: ``instances`` are its pictures, ``priors`` those of its class (none: no prior loss).
 
-    def __init__(self, native: NativeModel, adapters: Adapters, instances: Sequence[Lesson], priors: Sequence[Lesson], job: Job):
-        self.native, self.adapters, self.job = native, adapters, job
+    ``text``: the text encoder, when it learns along.
+    """
+
+    def __init__(
+        self,
+        native: NativeModel,
+        adapters: Adapters,
+        instances: Sequence[Lesson],
+        priors: Sequence[Lesson],
+        job: Job,
+        text: Text | None = None,
+    ):
+        self.native, self.adapters, self.job, self.text = native, adapters, job, text
         self.instances, self.priors = list(instances), list(priors)
 
     def named_parameters(self) -> dict[str, nn.Parameter]:
-        return self.adapters.named_parameters()
+        of_text = {} if self.text is None else self.text.adapters.named_parameters()
+        return {**self.adapters.named_parameters(), **{TEXT_ENCODER + name: p for name, p in of_text.items()}}
 
     @contextmanager
     def attached(self):
         """The model with all that learns here, until the block is left: around `preflight`, training and previews."""
-        with self.adapters.attached():
+        with ExitStack() as stack:
+            for adapters in self._all():
+                stack.enter_context(adapters.attached())
             yield self
+
+    @contextmanager
+    def off(self):
+        """The model as it came, while all stays attached."""
+        with ExitStack() as stack:
+            for adapters in self._all():
+                stack.enter_context(adapters.off())
+            yield self
+
+    def train(self, mode: bool = True) -> None:
+        """Whether ranks are dropped: not for previews."""
+        for adapters in self._all():
+            adapters.train(mode)
 
     def tensors(self, dtype: torch.dtype = torch.float32) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What LoRA files hold of the network and of the text encoder, under the names to write; copies on the CPU.
 
         Inside `Trainer.averaged`, the average.
         """
-        return self.adapters.state_dict(_first(self.native.names()), dtype), {}
+        text = {} if self.text is None else self.text.adapters.state_dict(_first(self.text.model.names()), dtype)
+        return self.adapters.state_dict(_first(self.native.names()), dtype), text
 
     def new_step(self, step: int) -> None:
         self.adapters.new_step(draws.generator(self.job.seed, "ranks", step))
+        if self.text is not None:
+            self.text.adapters.new_step(draws.generator(self.job.seed, "text ranks", step))
 
+    @contextmanager
     def step(self):
-        return self.native.step()
+        """Around one forward and backward pass."""
+        with ExitStack() as stack:
+            stack.enter_context(self.native.step())
+            if self.text is not None:
+                self.text.model.checkpointing = self.native.checkpointing
+                stack.enter_context(self.text.model.step())
+            yield self
+
+    def _all(self) -> list[Adapters]:
+        return [self.adapters] if self.text is None else [self.adapters, self.text.adapters]
 
     def loss(self, numbers: list[int]) -> objective.Loss:
         """Instance and prior samples in one batch; pictures of other sizes make a call of their own."""
@@ -63,15 +108,24 @@ class DreamBooth:
         batch = [(self.instances[draws.place(seed, "instances", k, len(self.instances))], f"instance {k}", False) for k in numbers]
         if self.priors and self.job.prior_weight:
             batch += [(self.priors[draws.place(seed, "priors", k, len(self.priors))], f"prior {k}", True) for k in numbers]
+        conds = self._conds([lesson for lesson, *_ in batch])
         errors, weights = [None] * len(batch), [None] * len(batch)
         for shape in dict.fromkeys(lesson.latent.shape for lesson, _, _ in batch):
             rows = [i for i, (lesson, _, _) in enumerate(batch) if lesson.latent.shape == shape]
-            e, w = self._errors([batch[i][:2] for i in rows])
+            e, w = self._errors([batch[i][:2] for i in rows], [conds[i] for i in rows])
             for row, i in enumerate(rows):
                 errors[i], weights[i] = e[row], w[row]
         return objective.dreambooth_loss(torch.stack(errors), torch.stack(weights), [prior for *_, prior in batch], self.job.prior_weight)
 
-    def _errors(self, batch: list[tuple[Lesson, str]]) -> tuple[Tensor, Tensor]:
+    def _conds(self, lessons: list[Lesson]) -> list[dict]:
+        """What each sample's call takes besides its latent; a text encoder that learns reads each prompt once."""
+        if self.text is None:
+            return [lesson.conds for lesson in lessons]
+        encoded = {prompt: self.text.model.encode(prompt) for prompt in dict.fromkeys(lesson.prompt for lesson in lessons)}
+        device = self.native.device
+        return [self.native.conds(encoded[each.prompt], each.latent.to(device), keep_graph=True, **each.given) for each in lessons]
+
+    def _errors(self, batch: list[tuple[Lesson, str]], conds: list[dict]) -> tuple[Tensor, Tensor]:
         """Squared error and weight of each sample; all latents have one shape."""
         job, target, device = self.job, self.native.target, self.native.device
         lessons = [lesson for lesson, _ in batch]
@@ -88,11 +142,10 @@ class DreamBooth:
         alpha, sigma = objective.levels(target, level)
         x_t = objective.noised(x0, eps, alpha, sigma)
         wanted = objective.native_target(target, x0, eps, alpha, sigma)
-        conds = [lesson.conds for lesson in lessons]
         frozen = [i for i, lesson in enumerate(lessons) if lesson.frozen]
         if frozen:
-            with torch.no_grad(), self.adapters.off():
-                wanted[frozen] = self.native.predict(x_t[frozen], level[frozen], [conds[i] for i in frozen])
+            with torch.no_grad(), self.off():
+                wanted[frozen] = self.native.predict(x_t[frozen], level[frozen], self._conds([lessons[i] for i in frozen]))
         mask = None
         if any(lesson.mask is not None for lesson in lessons):
             mask = torch.cat([torch.ones_like(lesson.latent[:, :1]) if lesson.mask is None else lesson.mask for lesson in lessons])
@@ -101,10 +154,14 @@ class DreamBooth:
         return errors, objective.loss_weight(job.weighting, target, alpha, sigma, job.gamma)
 
     def preflight(self) -> Preflight:
-        """One batch, before the long work; adapters must be attached."""
+        """One batch, before the long work; inside `attached`. Raises TrainingError when it cannot be trained."""
         self.new_step(0)
         first = draws.numbers(0, 0, self.job.batch_size, self.job.accumulation)
-        return self.native.preflight(self.adapters, lambda: self.loss(first).total)
+        of_text = [] if self.text is None else [(TEXT_ENCODER + name, part) for name, part in self.text.adapters]
+        told = self.native.preflight([*self.adapters, *of_text], lambda: self.loss(first).total, self.step)
+        if of_text and {name for name, _ in of_text} <= set(told.unreached):
+            raise TrainingError("No gradient reaches the text encoder of this model: switch its training off.")
+        return told
 
 
 def _first(names: dict[str, list[str]]) -> dict[str, str]:

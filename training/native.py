@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..host import training as hosted
 from . import objective
@@ -95,12 +95,13 @@ class NativeModel:
         """Layer → its names in LoRA files."""
         return hosted.lora_names(self.model)
 
-    def conds(self, conditioning, latent: Tensor, **given) -> dict:
+    def conds(self, conditioning, latent: Tensor, keep_graph: bool = False, **given) -> dict:
         """One sample's conditioning, ready for calls; ``latent`` ``(1, C, …)`` on the model's device gives the size.
 
         ``given``: what a graph's nodes would put onto the prompt, such as ``guidance=1.0`` for Flux or SDXL's sizes.
+        ``keep_graph``: gradients go back into a conditioning of `text.TextModel.encode`.
         """
-        return hosted.model_conds(self.model, conditioning, latent, **given)
+        return hosted.model_conds(self.model, conditioning, latent, keep_graph, **given)
 
     @contextmanager
     def step(self):
@@ -126,18 +127,24 @@ class NativeModel:
             raise TrainingError("This model's network does not answer with one latent: its family cannot be trained here.")
         return outputs[0].float()
 
-    def preflight(self, adapters: Adapters, loss: Callable[[], Tensor]) -> Preflight:
+    def preflight(
+        self,
+        adapters: Iterable[tuple[str, nn.Module]],
+        loss: Callable[[], Tensor],
+        step: Callable[[], AbstractContextManager] | None = None,
+    ) -> Preflight:
         """Run ``loss()`` and its backward pass once, look at every adapter's gradient, and leave none behind.
 
+        ``adapters``: names and parts, as `Adapters` gives them; ``step``: a task's own, when it takes more than this model's.
         Raises TrainingError when a loss or gradient is not finite or when no adapter has one. Layers that no gradient reaches
         (unused experts of a mixture, layers of other inputs) are named in the result.
         """
-        cuda = self.device.type == "cuda"
+        cuda, adapters = self.device.type == "cuda", list(adapters)
         if cuda:
             torch.cuda.reset_peak_memory_stats(self.device)
         began = time.perf_counter()
         try:
-            with self.step():
+            with (step or self.step)():
                 value = loss()
                 value.backward()
             value = float(value.detach())
@@ -153,8 +160,9 @@ class NativeModel:
                 raise
             raise TrainingError(_UNTRAINABLE) from e
         finally:
-            for p in adapters.parameters():
-                p.grad = None
+            for _, part in adapters:
+                for p in part.parameters():
+                    p.grad = None
         if bad or value != value or value in (float("inf"), float("-inf")):
             where = f" (first in {bad[0]})" if bad else ""
             raise TrainingError(f"The first step gives numbers that are not finite{where}: train in bf16 or float32 instead of float16.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import nn
@@ -13,8 +13,8 @@ OPTIMIZERS = ("adamw", "adamw8bit", "prodigy")
 SCHEDULES = ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial")
 
 
-def optimizer(name: str, parameters: Iterable[nn.Parameter], learning_rate: float) -> torch.optim.Optimizer:
-    """Raises TrainingError when its library is missing."""
+def optimizer(name: str, parameters: Iterable[nn.Parameter] | Iterable[dict], learning_rate: float) -> torch.optim.Optimizer:
+    """``parameters`` may be torch's groups, ``{"params": […], "lr": …}``. Raises TrainingError when its library is missing."""
     parameters = list(parameters)
     if name == "adamw":
         return torch.optim.AdamW(parameters, lr=learning_rate)
@@ -29,9 +29,19 @@ def optimizer(name: str, parameters: Iterable[nn.Parameter], learning_rate: floa
             from prodigyopt import Prodigy
         except ImportError as e:
             raise TrainingError("Prodigy needs the library prodigyopt: install it, or choose adamw.") from e
+        if any(isinstance(group, dict) and group["lr"] != learning_rate for group in parameters):
+            raise TrainingError("Prodigy has one learning rate for all: set the text encoder's to 0, or choose adamw.")
         # As diffusers' scripts set it up.
         return Prodigy(parameters, lr=learning_rate, weight_decay=1e-2, decouple=True, use_bias_correction=True, safeguard_warmup=True)
     raise TrainingError(f"There is no optimizer {name!r}: choose one of {', '.join(OPTIMIZERS)}.")
+
+
+def groups(named: Mapping[str, nn.Parameter], rate_of: Callable[[str], float]) -> list[dict]:
+    """torch's groups, one for each learning rate, in the order in which they come."""
+    found: dict[float, list[nn.Parameter]] = {}
+    for name, p in named.items():
+        found.setdefault(rate_of(name), []).append(p)
+    return [{"params": parameters, "lr": rate} for rate, parameters in found.items()]
 
 
 def schedule(name: str, of: torch.optim.Optimizer, warmup_steps: int, steps: int):

@@ -53,8 +53,10 @@ class Trainer:
 
     def __post_init__(self):
         with torch.inference_mode(False):
-            self._parameters = list(self.task.named_parameters().values())
-            self._optimizer = optimizers.optimizer(self.job.optimizer, self._parameters, self.job.learning_rate)
+            named = self.task.named_parameters()
+            self._parameters = list(named.values())
+            groups = optimizers.groups(named, self.job.learning_rate_of)
+            self._optimizer = optimizers.optimizer(self.job.optimizer, groups, self.job.learning_rate)
             self._schedule = optimizers.schedule(self.job.schedule, self._optimizer, self.job.warmup_steps, self.job.steps)
             self._average = optimizers.average(self.job.ema, self._parameters)
         self.done = 0
