@@ -212,6 +212,28 @@ def test_a_wired_picture_is_shown_before_any_run_and_saved_only_when_something_i
     assert entry["verdict"] == "like" and entry["image"]["filename"] == "orange.png"
 
 
+def test_the_strip_follows_a_connected_node(page, pictures):
+    """Each run shows the pictures it was given; what was said about former ones stays."""
+    node, load = page.create("ViPerCommentOnImages", 400, 0), page.create("LoadImage", 0, 0)
+    found, shown = page.create("ViPerCommentsToPreferences", 900, 0), page.create("PreviewAny", 1340, 0)
+    page.wire(load, 0, node, "images")
+    page.wire(node, 0, found, "comments")
+    page.wire(found, 1, shown, "source")
+    seen = []
+    for color in ("orange", "teal"):
+        page.set(load, "image", f"swatches/{color}.png")
+        page.run()
+        page.until(lambda: cards(page, node).count() == 1 and cards(page, node).locator("img").get_attribute("src") not in seen)
+        seen.append(cards(page, node).locator("img").get_attribute("src"))
+    assert all("type=temp" in src for src in seen)
+    cards(page, node).nth(0).locator("[data-viper-part=like]").click()
+    page.until(lambda: '"input"' in page.value(node, "comments"))
+    page.set(load, "image", "swatches/indigo.png")
+    page.run()
+    page.until(lambda: cards(page, node).count() == 2)
+    assert entries(page, node) == [("", "like")]
+
+
 def test_a_picture_that_is_gone_says_so_and_keeps_its_words(page, pictures):
     node = page.create("ViPerCommentOnImages", 0, 0)
     gone = {"filename": "gone.png", "subfolder": "", "type": "input"}

@@ -27,6 +27,9 @@ class ChipsView {
     this.open = null;
     this.lists = h("div.viper-line.viper-lists", { "data-viper-part": "chips" });
     this.editor = h("div.viper-bar.viper-editor", { hidden: true, role: "group", "data-viper-part": "editor" });
+    this.editor.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (event.key === "Escape") this.#shut();
+    });
     this.foot = h("div.viper-bar");
     this.root = h("div.viper", { "data-viper": "chips" }, this.lists, this.editor, this.foot);
     onOutput(node, (output) => {
@@ -129,9 +132,6 @@ class ChipsView {
       ...(feature.source ? [h("q.viper-note.viper-source", null, feature.source)] : []),
     );
     this.editor.hidden = false;
-    this.editor.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "Escape") this.#shut();
-    });
     weight.focus();
     this.render();
   }

@@ -2,7 +2,7 @@
 /** Comment on Images: a card per picture, with a verdict, a text box and what was understood. */
 import { commentsFrom, isJson, parseComments, samePicture, writeComments } from "./data.js";
 import { chip, h, later, meter } from "./dom.js";
-import { addView, ask, chain, isLinked, onOutput, onPictures, pictureUrl, redraw, remember, takeFiles, wiredFile } from "./host.js";
+import { addView, ask, chain, isLinked, onOutput, pictureUrl, redraw, remember, takeFiles, wiredFile } from "./host.js";
 import { pictureSources } from "./sources.js";
 import { t } from "./words.js";
 
@@ -64,7 +64,6 @@ class CommentsView {
     this.box.addEventListener("change", () => this.load(this.box.value, true));
     this.root.addEventListener("focusout", () => remember());
     takeFiles(node, this.root, (files) => this.sources.take(files));
-    onPictures(node, () => this.#lookAround());
     onOutput(node, (output) => this.#connected(output.viper_pictures ?? []));
     chain(node, "onConnectionsChange", () => setTimeout(() => this.#lookAround(), 0));
     for (const event of ["onConfigure", "onAdded"]) chain(node, event, () => this.#lookAround());

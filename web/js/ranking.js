@@ -2,7 +2,7 @@
 /** Rank Pictures: two pictures, one click or arrow key for the better one. The next pair is the one that teaches most. */
 import { parseRanking, samePicture, withoutPicture, writeRanking } from "./data.js";
 import { chip, h, meter } from "./dom.js";
-import { addView, ask, chain, isLinked, onOutput, onPictures, pictureUrl, redraw, remember, takeFiles } from "./host.js";
+import { addView, ask, chain, isLinked, onOutput, pictureUrl, redraw, remember, takeFiles } from "./host.js";
 import { pictureSources } from "./sources.js";
 import { t } from "./words.js";
 
@@ -55,7 +55,6 @@ class RankingView {
       h("div.viper-bar", { role: "toolbar" }, ...this.sources.buttons, this.undo, this.pass, this.count), this.sources.panel, this.note, this.arena, this.strip, this.foot);
     this.root.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#key(event));
     takeFiles(node, this.root, (files) => this.sources.take(files));
-    onPictures(node, () => {});
     onOutput(node, (output) => this.#connected(output.viper_pictures ?? []));
     chain(node, "onConnectionsChange", () => setTimeout(() => this.render(), 0));
     this.render();
