@@ -12,6 +12,20 @@ from .eyes import Eyes
 from .glance import for_taste, glances
 from .preferences import Preferences
 
+ENOUGH = 8  # comments, after the paper
+SURE = 0.6
+# The page says these sentences in its own language (web/js/words.js).
+ADVICE = {
+    "begin": "Say what you like and what you dislike about a few pictures, or just judge them.",
+    "why": "Nothing visual stands out yet: name what you see, such as colors, light or lines, or judge more pictures.",
+    "dislike": "Now tell what you dislike: it teaches as much as what you like.",
+    "like": "Now tell what you like: so far only dislikes are known.",
+    "more": "About eight comments, on both sides, are enough to know your taste.",
+    "judge": "Judge the suggested picture next: it would teach most.",
+    "surer": "A few more judgements would make this surer.",
+    "known": "Your taste is well known: make pictures, and judge those.",
+}
+
 
 @dataclass(frozen=True)
 class Portrait:
@@ -68,15 +82,19 @@ def mixed(said: Preferences, seen: Preferences) -> Preferences:
 
 
 def advice(comments: Comments, found: Preferences, sure: float, more: bool = False) -> str:
-    """One sentence: what would help most now. ``more``: there are pictures to judge."""
-    if not any(map(_says, comments.items)) and not comments.pairs:
-        return "Say what you like and what you dislike about a few pictures, or just judge them."
+    """One of ADVICE: what would help most now. ``more``: there are pictures to judge."""
+    spoken = sum(map(_says, comments.items))
+    if not spoken and not comments.pairs:
+        return ADVICE["begin"]
     if not found:
-        return "Nothing visual stands out yet: name what you see, such as colors, light or lines, or judge more pictures."
-    if not found.disliked and not comments.pairs:
-        return "Now tell what you dislike: it teaches as much as what you like."
-    if not found.liked and not comments.pairs:
-        return "Now tell what you like: so far only dislikes are known."
-    if sure < 0.6:
-        return "Judge the suggested picture next: it would teach most." if more else "A few more judgements would make this surer."
-    return "Your taste is well known: make pictures, and judge those."
+        return ADVICE["why"]
+    if not comments.pairs:
+        if not found.disliked:
+            return ADVICE["dislike"]
+        if not found.liked:
+            return ADVICE["like"]
+        if spoken < ENOUGH:
+            return ADVICE["more"]
+    if sure < SURE:
+        return ADVICE["judge" if more else "surer"]
+    return ADVICE["known"]

@@ -107,7 +107,7 @@ class ChipsView {
       h("button.viper-verdict.viper-like", { type: "button", title: t("like"), "aria-label": t("like"), onclick: () => add("like") }, "+"),
       h("button.viper-verdict.viper-dislike", { type: "button", title: t("dislike"), "aria-label": t("dislike"), onclick: () => add("dislike") }, "\u2212"),
       ...(this.profile ? [meter(sure, t("sure"))] : []),
-      h("span.viper-note", { role: "status", title: advice || undefined, "data-viper-part": "advice" }, this.corrected ? t("corrected") : advice),
+      h("span.viper-note", { role: "status", title: t(advice) || undefined, "data-viper-part": "advice" }, this.corrected ? t("corrected") : t(advice)),
     );
   }
 
