@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 
@@ -107,8 +108,8 @@ def _latent(g: Graph, pos, batch=1):
     return g.add("EmptyLatentImage", pos, (300, 110), width=128, height=128, batch_size=batch)
 
 
-def _four_pictures(g: Graph, pocket, found, positive, negative) -> None:
-    cond = _conditioning(g, pocket, found, positive, negative, 0.4, (700, 0))
+def _four_pictures(g: Graph, pocket, found, positive, negative, beta=0.4) -> None:
+    cond = _conditioning(g, pocket, found, positive, negative, beta, (700, 0))
     latent = _latent(g, (700, 320), batch=4)
     samples = _ksampler(g, pocket, cond, latent, 7, (1060, 0))
     image = g.add("VAEDecode", (1420, 0), (220, 60), samples=samples[0], vae=pocket[2])
@@ -315,31 +316,38 @@ def read_with_a_server() -> Graph:
     )  # fmt: skip
 
 
-RANKED = (  # in the order of the pictures: blue before brown, whatever it shows
-    '{"version": 1, "pictures": [{"index": 0}, {"index": 1}, {"index": 2}, {"index": 3}, {"index": 4}, {"index": 5}, {"index": 6}, '
-    '{"index": 7}], "pairs": [[0, 1], [2, 3], [4, 5], [6, 7], [0, 3], [2, 5], [4, 7], [6, 1]]}'
-)
+def _ranked(better: int, worse: int) -> str:
+    """The first ``better`` pictures of a batch, each put above every one of the ``worse`` behind them."""
+    pictures = [{"index": i} for i in range(better + worse)]
+    pairs = [[i, j] for i in range(better) for j in range(better, better + worse)]
+    return json.dumps({"version": 1, "pictures": pictures, "pairs": pairs})
 
 
 def taste_without_words() -> Graph:
     g = Graph("taste_without_words", 4)
     pocket, positive, negative = _model(g, "a house")
-    subjects = ("a cat", "a sailboat", "a tree", "a car")
-    pictures = g.add(
-        "ViPerImageSet", (0, 320), (320, 900), name="blue and brown", count=8, seed=0, model=pocket[0], clip=pocket[1], vae=pocket[2],
-        folder="", subjects="\n".join(f"{s}, {look}" for s in subjects for look in ("blue tones", "sepia")), negative="", steps=16, cfg=3.0,
-        sampler_name="euler", scheduler="normal", width=128, height=128, batch=1,
-    )  # fmt: skip
-    ranked = g.add("ViPerRankPictures", (-520, 0), (480, 600), ranking=RANKED, images=pictures[0])
-    found = g.add("ViPerCommentsToPreferences", (340, 320), (320, 420), comments=ranked[0], overrides="", max_features=0)
-    g.add("PreviewAny", (340, 780), (320, 110), "Liked", source=found[1])
-    g.add("PreviewAny", (340, 930), (320, 110), "Disliked", source=found[2])
-    _four_pictures(g, pocket, found, positive, negative)
+    # Pictures that differ in one thing alone, and in one that every pocket model draws and knows: what is found is no matter of luck.
+    latent = _latent(g, (-1260, 300), batch=4)
+    batch = None
+    for n, (title, look) in enumerate((("Blue pictures", "blue tones"), ("Brown pictures", "sepia"))):
+        said = g.add("CLIPTextEncode", (-1260, 150 * n), (320, 110), title, text=f"a tree, {look}", clip=pocket[1])
+        drawn = g.add(
+            "KSampler", (-900, 660 * n), (320, 620), title, model=pocket[0], seed=1, steps=20, cfg=3.0, sampler_name="euler",
+            scheduler="normal", positive=said[0], negative=negative[0], latent_image=latent[0], denoise=1.0,
+        )  # fmt: skip
+        image = g.add("VAEDecode", (-1260, 460 + 110 * n), (220, 60), samples=drawn[0], vae=pocket[2])
+        batch = image if batch is None else g.add("ImageBatch", (-1260, 680), (220, 60), image1=batch[0], image2=image[0])
+    ranked = g.add("ViPerRankPictures", (-520, 0), (480, 600), ranking=_ranked(4, 4), images=batch[0])
+    found = g.add("ViPerCommentsToPreferences", (0, 320), (320, 420), comments=ranked[0], overrides="", max_features=0)
+    g.add("PreviewAny", (340, 320), (320, 110), "Liked", source=found[1])
+    g.add("PreviewAny", (340, 470), (320, 110), "Disliked", source=found[2])
+    _four_pictures(g, pocket, found, positive, negative, 0.6)
     g.note(
         "### Taste without words\n\nTwo pictures at a time: click the better one, or press \u2190 or \u2192. What the better ones "
-        "share and the others lack becomes your taste. Here somebody liked the blue ones. Clear the ranking, drop pictures of your own "
-        "into the node, and go on until the bar says that your taste is known.",
-        (-520, 640), (480, 200),
+        "share and the others lack becomes your taste. Here somebody put the blue tree above the brown one, sixteen times: *blue tones* "
+        "is what is found, and the house turns blue. Clear the ranking, drop pictures of your own into the node, and go on until the bar "
+        "says that your taste is known.",
+        (-520, 640), (480, 220),
     )  # fmt: skip
     g.note(CHECKPOINT, (1420, 560), (360, 200))
     return g

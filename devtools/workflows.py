@@ -1,4 +1,5 @@
-"""``python dev.py workflows``: write the example graphs (UI format, API twin, thumbnail) anew, running each of them.
+"""``python dev.py workflows [NAME …]``: write the example graphs (UI format, API twin, thumbnail) anew, running each of them, or
+only those named.
 
 The descriptions are in ``graphs.py``; names, order and kinds of inputs come from the host itself, so that what is written
 is what the host would have saved.
@@ -135,13 +136,20 @@ def write(client: Client, graph: Graph, infos: dict) -> None:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    graphs = {build.__name__: build for build in ALL}
+    parser = argparse.ArgumentParser(description="Write the example graphs anew.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or some of: {', '.join(graphs)}")
+    names = parser.parse_args().names
+    if unknown := set(names) - set(graphs):
+        parser.error("there is no graph called " + ", ".join(sorted(unknown)))
     (FOLDER / "api").mkdir(parents=True, exist_ok=True)
     with temporary_base() as base, Host(Path(os.environ["COMFYUI_PATH"]), base, ROOT / ".host" / "workflows.log", "--cpu") as host:
         with Client(host.url) as client:
             infos = client.object_info()
-            for build in ALL:
-                write(client, build(), infos)
+            for name in names or graphs:
+                write(client, graphs[name](), infos)
+            if names:
+                return
             SUBGRAPHS.mkdir(exist_ok=True)
             for build in blueprints.ALL:
                 graph, inputs, outputs = build()

@@ -49,6 +49,10 @@ class PreferencesFromText(io.ComfyNode):
         return io.NodeOutput(Preferences.from_text(liked, disliked))
 
 
+def _valid_name(name: str | None):
+    return check(lambda n: profile_path(host.profile_folder(), n), name)
+
+
 class SavePreferences(io.ComfyNode):
     @classmethod
     def define_schema(cls):
@@ -67,7 +71,7 @@ class SavePreferences(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, name=None):
-        return check(lambda n: profile_path(host.profile_folder(), n), name)
+        return _valid_name(name)
 
     @classmethod
     def execute(cls, preferences, name) -> io.NodeOutput:
@@ -216,7 +220,7 @@ class UpdatePreferences(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, name=None):
-        return check(lambda n: profile_path(host.profile_folder(), n), name)
+        return _valid_name(name)
 
     @classmethod
     def fingerprint_inputs(cls, preferences=None, name="", keep=0.7):

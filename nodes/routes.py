@@ -59,12 +59,11 @@ def _told(of) -> dict[str, Any]:
 
 def next_pair(data: dict[str, Any]) -> dict[str, Any]:
     """``{"ranking": STRING, "skipped": ["0-3", …]}`` → the pair that would teach most, and the taste as far as it is known."""
-    from ..vpe.portrait import next_pair
-
     comments = _few(Comments.from_ranking(_text(data, "ranking")))
     skipped = [s.split("-") for s in data.get("skipped") or [] if isinstance(s, str) and re.fullmatch(r"\d+-\d+", s)]
     with _one_at_a_time:
-        of, pair = _portrait(comments), next_pair(comments, {(int(a), int(b)) for a, b in skipped})
+        of = _portrait(comments)
+        pair = of.next_pair({(int(a), int(b)) for a, b in skipped})
     return {"pair": list(pair) if pair else None, **_told(of)}
 
 

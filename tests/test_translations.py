@@ -149,3 +149,18 @@ def test_the_running_host_hands_out_names_and_pages(client, schemas):
         for language in LANGUAGES:
             path = page(node_id, language).relative_to(DOCS).as_posix()
             assert client.get(f"/extensions/{PACK}/docs/{path}").content == (DOCS / path).read_bytes()
+
+
+def test_the_widgets_say_everything_in_every_language():
+    """Names in four languages; what the server says in the three others, by its English sentence."""
+    from viper.vpe import portrait
+
+    script = (ROOT / "web" / "js" / "words.js").read_text(encoding="utf-8")
+    lines = dict(re.findall(r'^  (\w+|"[^"]+"): (\{.*\}),$', script, re.M))
+    assert {f'"{sentence}"' for sentence in portrait.ADVICE.values()} == {name for name in lines if name.startswith('"')}
+    for name, said in lines.items():
+        spoken = dict(re.findall(r'(\w\w): "([^"]+)"', said))
+        assert (name, set(spoken)) == (name, set(LANGUAGES) - ({"en"} if name.startswith('"') else set()))
+        assert len({frozenset(re.findall(r"\{\w+\}", text)) for text in spoken.values()}) == 1, name
+    comments = (ROOT / "web" / "js" / "comments.js").read_text(encoding="utf-8")
+    assert f"const ENOUGH = {portrait.ENOUGH};" in comments

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from viper.vpe import learning
+from viper.vpe import learning, preferences
 from viper.vpe.learning import merge, update_profile
 from viper.vpe.preferences import Feature, Preferences, PreferencesError, load_profile, save_profile
 
@@ -106,7 +106,7 @@ def test_an_interrupted_write_leaves_the_old_profile(tmp_path, monkeypatch):
         path.with_name(".draft").write_bytes(data[:5])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(learning, "write_whole", full)
+    monkeypatch.setattr(preferences, "write_whole", full)
     with pytest.raises(PreferencesError, match=r"could not be saved \(No space left on device\)"):
         update_profile(tmp_path, "me", prefs("ink"))
     assert (tmp_path / "me.json").read_bytes() == before

@@ -134,6 +134,22 @@ def test_the_strength_sweep_starts_at_the_hosts_own_picture_and_leaves_it_furthe
     assert distances[0] == 0 and distances[1] > 0.5 and distances[3] > distances[1]
 
 
+def test_taste_without_words_is_found_and_seen_in_the_picture(client):
+    """As the graph's note says: the blue trees were put above the brown ones."""
+    graph = api("taste_without_words")
+    entry = client.run(graph)
+    said = next(key for key, spec in graph.items() if spec["_meta"]["title"] == "Liked")
+    assert "blue tones" in entry["outputs"][said]["text"][0]
+
+    def blueness(pictures):
+        return sum(b - r for p in pictures for r, _, b in [p.convert("RGB").resize((1, 1)).getpixel((0, 0))]) / len(pictures)
+
+    drawn = next(key for key, spec in graph.items() if spec["class_type"] == "SaveImage")
+    find(graph, "ViPerPreferenceConditioning")["beta"] = 0.0
+    plain = client.images(client.run(graph), drawn)
+    assert blueness(client.images(entry, drawn)) > blueness(plain) + 20
+
+
 def test_both_samplers_of_the_third_graph_make_one_picture(client):
     a, b = client.images(client.run(api("apply_to_any_sampler")))
     # The host draws the same noise for both; different code paths may round the last bit of a pixel differently.

@@ -91,9 +91,7 @@ class Comments:
             raise CommentsError(f"The comments look like JSON but line {line} is broken: repair it, or write one comment a line.") from None
         if not isinstance(data, dict):
             raise CommentsError('Comments in JSON must be an object with "version" and "comments".')
-        version = data.get("version")
-        if isinstance(version, bool) or version != VERSION:
-            raise CommentsError(f"These comments have the version {_show(version)}, this pack reads version {VERSION}: update the pack.")
+        _check_version(data, "These comments have")
         entries = data.get("comments", [])
         if not isinstance(entries, list):
             raise CommentsError('"comments" must be a list, one entry for each comment.')
@@ -116,9 +114,7 @@ class Comments:
             raise CommentsError("The ranking is broken JSON: repair it, or clear the field and choose again.") from None
         if not isinstance(data, dict):
             raise CommentsError('A ranking must be an object with "version", "pictures" and "pairs".')
-        version = data.get("version")
-        if isinstance(version, bool) or version != VERSION:
-            raise CommentsError(f"This ranking has the version {_show(version)}, this pack reads version {VERSION}: update the pack.")
+        _check_version(data, "This ranking has")
         entries = data.get("pictures", [])
         if not isinstance(entries, list):
             raise CommentsError('"pictures" must be a list, one entry for each picture.')
@@ -167,6 +163,12 @@ def _plain(line: str) -> Comment | None:
         line = line[sign.end():]
     line = line.strip()
     return Comment(line, verdict) if any(ch.isalnum() or ord(ch) > 0x2600 for ch in line) else None  # an emoji is a comment
+
+
+def _check_version(data: dict[str, Any], who: str) -> None:
+    version = data.get("version")
+    if isinstance(version, bool) or version != VERSION:
+        raise CommentsError(f"{who} the version {_show(version)}, this pack reads version {VERSION}: update the pack.")
 
 
 def _pairs(data: Any, count: int, what: str) -> tuple[tuple[int, int], ...]:

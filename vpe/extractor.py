@@ -62,9 +62,9 @@ class BuiltInExtractor:
             code = language(comment.text)
             readings = read(comment, code, self.means) if code in READ else []
             for text, polarity, source, _ in readings:
-                mentions.setdefault((_meaning(text), polarity > 0), []).append(Feature(text, abs(polarity), source))
+                mentions.setdefault((meaning_of(text), polarity > 0), []).append(Feature(text, abs(polarity), source))
             for text, polarity, source in self._seen(comments, n, readings):
-                seen.setdefault((_meaning(text), polarity > 0), []).append(Feature(text, abs(polarity), source))
+                seen.setdefault((meaning_of(text), polarity > 0), []).append(Feature(text, abs(polarity), source))
         said = {meaning for meaning, _ in mentions}  # what the person says outweighs what the picture suggests
         mentions |= {key: found for key, found in seen.items() if key[0] not in said}
         liked, disliked = [], []
@@ -74,9 +74,9 @@ class BuiltInExtractor:
             feature = max(said, key=lambda f: f.weight)
             weight = min(2.0, feature.weight + 0.2 * (len(said) - 1))
             (liked if positive else disliked).append(Feature(said[0].text, weight, feature.source))
-        result = _relative(Preferences(tuple(liked), tuple(disliked)))
+        result = relative(Preferences(tuple(liked), tuple(disliked)))
         if max_features > 0:
-            result = Preferences(_strongest(result.liked, max_features), _strongest(result.disliked, max_features))
+            result = Preferences(strongest(result.liked, max_features), strongest(result.disliked, max_features))
         return result
 
     def _seen(self, comments: Comments, n: int, readings: list[Reading]) -> list[tuple[str, float, str]]:
@@ -92,19 +92,20 @@ class BuiltInExtractor:
         ]
 
 
-def _relative(found: Preferences) -> Preferences:
+def relative(found: Preferences) -> Preferences:
     """The same with weights of mean 1: a person of strong words does not burn the picture at a beta that is right for others."""
     weights = [f.weight for f in found.liked + found.disliked]
     mean = sum(weights) / len(weights) if weights else 1.0
     return Preferences(*(tuple(replace(f, weight=f.weight / mean) for f in side) for side in (found.liked, found.disliked)))
 
 
-def _strongest(side: tuple[Feature, ...], count: int) -> tuple[Feature, ...]:
+def strongest(side: tuple[Feature, ...], count: int) -> tuple[Feature, ...]:
+    """The ``count`` features of most weight, in the order in which they came."""
     kept = sorted(range(len(side)), key=lambda i: -side[i].weight)[:count]
     return tuple(side[i] for i in sorted(kept))
 
 
-def _meaning(text: str) -> str:
+def meaning_of(text: str) -> str:
     """The attribute that a wording names, so that "greyscale" and "grayscale" are one feature; or the wording itself."""
     known = lookup(text)
     return known.name if known and known.category not in APART else normalise(text)

@@ -20,6 +20,7 @@ import numpy as np
 from .. import host
 from . import appearance
 from .comments import Comments, ImageRef
+from .pictures import opened
 
 KEPT = 512  # pictures that are remembered
 _seen: OrderedDict[str, Glance] = OrderedDict()
@@ -94,8 +95,6 @@ def _words() -> tuple[dict[str, str], frozenset[str]]:
 
 
 def _glance(reference: ImageRef | None, batch: Any) -> Glance | None:
-    from .pictures import _opened as opened
-
     file = _stamp(reference)
     if file is not None and (known := _seen.get(_files.get(file, ""))):
         return known

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from .files import write_whole
 from .preferences import Feature, Preferences, PreferencesError, load_profile, normalise, profile_path
 
 LEARNED = "learned"  # the profile's extra key: a digest of the preferences that were learned last
@@ -68,13 +67,7 @@ def update_profile(folder: str | Path, name: str, new: Preferences, keep: float 
     if path.is_file() and last_learned(path) == mark:
         return old
     result = merge(old, new, keep)
-    data = json.loads(result.to_json()) | {LEARNED: mark}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace"))
-    except OSError as error:
-        raise PreferencesError(f'"{path.name}" could not be saved ({error.strerror or "disk error"}): '
-                               "check the folder's space and permissions.") from error  # fmt: skip
+    result.save(path, **{LEARNED: mark})
     return result
 
 

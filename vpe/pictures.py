@@ -16,10 +16,11 @@ def pictures_of(comments: Comments, longest: int = 0) -> list[Any]:
 
     A picture that is gone or cannot be read is None: the words of its comment are used alone.
     """
-    return [_opened(comment.image, comments.pictures, longest) for comment in comments.items]
+    return [opened(comment.image, comments.pictures, longest) for comment in comments.items]
 
 
-def _opened(reference: ImageRef | None, batch: Any, longest: int):
+def opened(reference: ImageRef | None, batch: Any, longest: int):
+    """The picture of one reference, a PIL.Image in RGB on white, or None where it is gone; ``batch`` is the connected IMAGE batch."""
     from PIL import Image, ImageOps
 
     if reference is None:

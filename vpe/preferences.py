@@ -153,9 +153,9 @@ class Preferences:
         """Read what ``sides`` gave; a bare string is a feature. Raises PreferencesError."""
         return cls(_features(data, "liked"), _features(data, "disliked"))
 
-    def to_json(self) -> str:
-        """``{"kind": "viper-preferences", "version": 1, "liked": [{"text", "weight", "source"}], "disliked": [...]}``."""
-        return json.dumps({"kind": KIND, "version": VERSION, **self.sides()}, ensure_ascii=False, indent=1)
+    def to_json(self, **more: Any) -> str:
+        """``{"kind": "viper-preferences", "version": 1, "liked": [{"text", "weight", "source"}], "disliked": [...]}`` and ``more`` keys."""
+        return json.dumps({"kind": KIND, "version": VERSION, **self.sides(), **more}, ensure_ascii=False, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Preferences:
@@ -170,12 +170,15 @@ class Preferences:
             raise PreferencesError(f"These preferences are not of version {VERSION}, the one this pack reads: update the pack.")
         return cls.from_sides(data)
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write ``to_json`` whole or not at all: an interrupted save leaves the former file as it was."""
+    def save(self, path: str | os.PathLike, **more: Any) -> None:
+        """Write ``to_json`` whole or not at all: an interrupted save leaves the former file as it was.
+
+        Keys of ``more`` are written beside it; ``load`` ignores them. Raises PreferencesError.
+        """
         path = Path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, (self.to_json() + "\n").encode("utf-8", "replace"))
+            write_whole(path, (self.to_json(**more) + "\n").encode("utf-8", "replace"))
         except OSError as error:
             raise PreferencesError(f'"{path.name}" could not be saved ({error.strerror or "disk error"}): '
                                    "check the folder's space and permissions.") from error

@@ -134,10 +134,10 @@ def _table(pictures: Sequence[Mapping[str, float] | None], names: Sequence[str],
 
 
 def _said(names: Sequence[str], said: Preferences) -> np.ndarray:
-    from .extractor import _meaning as meaning
+    from .extractor import meaning_of
 
-    sides = {meaning(f.text): sign * SAID for sign, side in ((1, said.liked), (-1, said.disliked)) for f in side}
-    return np.array([sides.get(meaning(name), 0.0) if sides else 0.0 for name in names])
+    sides = {meaning_of(f.text): sign * SAID for sign, side in ((1, said.liked), (-1, said.disliked)) for f in side}
+    return np.array([sides.get(meaning_of(name), 0.0) if sides else 0.0 for name in names])
 
 
 def _test(sides, delta: np.ndarray, t: np.ndarray, taken: np.ndarray, prior: float) -> tuple[np.ndarray, np.ndarray]:

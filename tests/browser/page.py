@@ -216,9 +216,6 @@ class Page:
         }))""")
         return {tuple(link) for link in found}
 
-    def undo_states(self) -> int:
-        return self.js("() => app.extensionManager.workflow.activeWorkflow.changeTracker.undoQueue.length")
-
     # The graph, changed from behind (detail tests)
 
     def load(self, workflow: dict) -> None:

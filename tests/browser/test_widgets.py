@@ -212,6 +212,28 @@ def test_a_wired_picture_is_shown_before_any_run_and_saved_only_when_something_i
     assert entry["verdict"] == "like" and entry["image"]["filename"] == "orange.png"
 
 
+def test_the_strip_follows_a_connected_node(page, pictures):
+    """Each run shows the pictures it was given; what was said about former ones stays."""
+    node, load = page.create("ViPerCommentOnImages", 400, 0), page.create("LoadImage", 0, 0)
+    found, shown = page.create("ViPerCommentsToPreferences", 900, 0), page.create("PreviewAny", 1340, 0)
+    page.wire(load, 0, node, "images")
+    page.wire(node, 0, found, "comments")
+    page.wire(found, 1, shown, "source")
+    seen = []
+    for color in ("orange", "teal"):
+        page.set(load, "image", f"swatches/{color}.png")
+        page.run()
+        page.until(lambda: cards(page, node).count() == 1 and cards(page, node).locator("img").get_attribute("src") not in seen)
+        seen.append(cards(page, node).locator("img").get_attribute("src"))
+    assert all("type=temp" in src for src in seen)
+    cards(page, node).nth(0).locator("[data-viper-part=like]").click()
+    page.until(lambda: '"input"' in page.value(node, "comments"))
+    page.set(load, "image", "swatches/indigo.png")
+    page.run()
+    page.until(lambda: cards(page, node).count() == 2)
+    assert entries(page, node) == [("", "like")]
+
+
 def test_a_picture_that_is_gone_says_so_and_keeps_its_words(page, pictures):
     node = page.create("ViPerCommentOnImages", 0, 0)
     gone = {"filename": "gone.png", "subfolder": "", "type": "input"}
@@ -378,6 +400,25 @@ def test_chips_are_corrected_forgotten_weighed_and_put_back(page):
     page.part("chips", found, "chip").first.wait_for()
 
 
+def test_one_advice_on_both_sides_of_the_wire(page):
+    said, found = page.create("ViPerCommentOnImages", 0, 0), page.create("ViPerCommentsToPreferences", 520, 0)
+    page.wire(said, 0, found, "comments")
+    shown = page.create("PreviewAny", 1000, 0)
+    page.wire(found, 1, shown, "source")
+    likes, dislikes = ["warm colors", "thick outlines", "pastel colors", "soft light"], ["grain", "fog", "lens flare", "neon"]
+    for lines, advice in (
+        (["+ hm"], "name what you see"),
+        ([f"+ {one}" for one in likes], "tell what you dislike"),
+        ([f"- {one}" for one in dislikes], "tell what you like"),
+        (["+ warm colors", "- grain"], "About eight comments"),
+    ):
+        page.set(said, "comments", "\n".join(lines))
+        page.run()
+        page.until(lambda advice=advice: all(advice in page.part(kind, node, "advice").inner_text() for kind, node in
+                                             (("comments", said), ("chips", found))))  # fmt: skip
+        assert page.part("comments", said, "advice").inner_text() == page.part("chips", found, "advice").inner_text()
+
+
 # --- ranking ---------------------------------------------------------------------------------------------------------
 
 
@@ -416,6 +457,58 @@ def test_pictures_are_ranked_with_keys_alone(page, pictures):
     page.part("ranking", node, "left").wait_for()
     page.part("ranking", node, "left").click()
     page.until(lambda: len(ranking()) == 3)
+
+
+def test_a_choice_is_seen_at_once_and_kept_whatever_the_server_does(page, pictures):
+    node = page.create("ViPerRankPictures", 0, 0)
+    page.set(node, "ranking", json.dumps({"version": 1, "pictures": pictures, "pairs": []}))
+    part = page.part("ranking", node, "left").or_(page.part("ranking", node, "right"))
+    arena, note, again = (page.part("ranking", node, name) for name in ("arena", "complaint", "again"))
+
+    def pair():
+        return [image.get_attribute("alt") for image in part.locator("img").all()]
+
+    def pairs():
+        return json.loads(page.value(node, "ranking"))["pairs"]
+
+    part.nth(1).wait_for()
+    first, held = pair(), []
+    page.tab.route("**/viper/next", lambda route: held.append(route))
+    page.view("ranking", node).focus()
+    page.keys("ArrowRight")
+    assert len(pairs()) == 1 and arena.get_attribute("aria-busy") == "true"
+    assert [one.get_attribute("aria-pressed") for one in part.all()] == [None, "true"] and pair() == first
+    page.shot("chosen")
+    page.keys("ArrowLeft", "ArrowDown")  # nothing new is asked yet
+    assert len(pairs()) == 1
+    page.until(lambda: held)
+    held.pop().continue_()
+    page.until(lambda: pair() != first and arena.get_attribute("aria-busy") == "false")
+    assert part.locator("xpath=self::*[@aria-pressed]").count() == 0
+
+    # The choice can be taken back before the server has said anything, and the same pair is asked again.
+    second = pair()
+    page.keys("ArrowLeft", "Backspace")
+    assert len(pairs()) == 1 and pair() == second and arena.get_attribute("aria-busy") == "false"
+    page.until(lambda: len(held) == 2)
+    while held:
+        held.pop().continue_()
+    page.settle(6)
+    assert pair() == second
+
+    # A server that fails costs a sentence and nothing else.
+    page.tab.unroute("**/viper/next")
+    page.tab.route("**/viper/next", lambda route: route.abort())
+    page.keys("ArrowLeft")
+    note.wait_for()
+    assert len(pairs()) == 2 and "does not answer" in note.inner_text() and page.flaws("ranking", node) == []
+    assert [one.get_attribute("aria-pressed") for one in part.all()] == ["true", None]
+    page.shot("no answer")
+    page.tab.unroute("**/viper/next")
+    again.click()
+    page.until(lambda: pair() != second and arena.get_attribute("aria-busy") == "false")
+    assert not note.is_visible() and not again.is_visible() and len(pairs()) == 2
+    page.forgive(r"Failed to load resource: net::ERR_FAILED .*/viper/next")
 
 
 def test_a_ranking_and_a_comment_alone_can_be_run(page, pictures):

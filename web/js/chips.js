@@ -27,6 +27,9 @@ class ChipsView {
     this.open = null;
     this.lists = h("div.viper-line.viper-lists", { "data-viper-part": "chips" });
     this.editor = h("div.viper-bar.viper-editor", { hidden: true, role: "group", "data-viper-part": "editor" });
+    this.editor.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (event.key === "Escape") this.#shut();
+    });
     this.foot = h("div.viper-bar");
     this.root = h("div.viper", { "data-viper": "chips" }, this.lists, this.editor, this.foot);
     onOutput(node, (output) => {
@@ -104,7 +107,7 @@ class ChipsView {
       h("button.viper-verdict.viper-like", { type: "button", title: t("like"), "aria-label": t("like"), onclick: () => add("like") }, "+"),
       h("button.viper-verdict.viper-dislike", { type: "button", title: t("dislike"), "aria-label": t("dislike"), onclick: () => add("dislike") }, "\u2212"),
       ...(this.profile ? [meter(sure, t("sure"))] : []),
-      h("span.viper-note", { role: "status", title: advice || undefined, "data-viper-part": "advice" }, this.corrected ? t("corrected") : advice),
+      h("span.viper-note", { role: "status", title: t(advice) || undefined, "data-viper-part": "advice" }, this.corrected ? t("corrected") : t(advice)),
     );
   }
 
@@ -129,9 +132,6 @@ class ChipsView {
       ...(feature.source ? [h("q.viper-note.viper-source", null, feature.source)] : []),
     );
     this.editor.hidden = false;
-    this.editor.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "Escape") this.#shut();
-    });
     weight.focus();
     this.render();
   }

@@ -2,7 +2,7 @@
 /** Comment on Images: a card per picture, with a verdict, a text box and what was understood. */
 import { commentsFrom, isJson, parseComments, samePicture, writeComments } from "./data.js";
 import { chip, h, later, meter } from "./dom.js";
-import { addView, ask, chain, isLinked, onOutput, onPictures, pictureUrl, redraw, remember, takeFiles, wiredFile } from "./host.js";
+import { addView, ask, chain, isLinked, onOutput, pictureUrl, redraw, remember, takeFiles, wiredFile } from "./host.js";
 import { pictureSources } from "./sources.js";
 import { t } from "./words.js";
 
@@ -13,7 +13,7 @@ import { t } from "./words.js";
  */
 
 const HEIGHT = 300; // least height of the view on the node, in the graph's pixels
-const ENOUGH = 8; // comments, after the paper
+const ENOUGH = 8; // comments, after the paper; as in vpe/portrait.py, which gives the advice
 const VERDICTS = /** @type {const} */ ([["like", "\u2665"], ["neutral", "\u25cb"], ["dislike", "\u2716"]]);
 
 /** @param {any} node @param {string} name @returns {{widget: any, minWidth: number, minHeight: number}} */
@@ -46,6 +46,8 @@ class CommentsView {
     this.kept = new Map();
     this.asText = false;
     this.asked = 0;
+    /** @type {any} what the server told last */
+    this.answer = null;
     this.read = later(() => this.#read(), 350);
 
     const owner = { add: (/** @type {FileRef[]} */ f) => this.add(f), has: (/** @type {FileRef} */ f) => this.#has(f), complain: (/** @type {string} */ s) => this.complain(s) };
@@ -64,7 +66,6 @@ class CommentsView {
     this.box.addEventListener("change", () => this.load(this.box.value, true));
     this.root.addEventListener("focusout", () => remember());
     takeFiles(node, this.root, (files) => this.sources.take(files));
-    onPictures(node, () => this.#lookAround());
     onOutput(node, (output) => this.#connected(output.viper_pictures ?? []));
     chain(node, "onConnectionsChange", () => setTimeout(() => this.#lookAround(), 0));
     for (const event of ["onConfigure", "onAdded"]) chain(node, event, () => this.#lookAround());
@@ -405,6 +406,7 @@ class CommentsView {
   async #read() {
     const turn = this.asked;
     const shown = [...this.entries, ...this.waiting];
+    if (!shown.length) this.answer = null;
     if (!shown.length || this.asText) return this.#showTaste(false);
     let answer;
     try {
@@ -431,17 +433,10 @@ class CommentsView {
       return this.foot.replaceChildren(h("p.viper-note", null, t("wired")));
     }
     const judged = this.entries.filter((e) => e.text.trim() || e.verdict);
-    const { liked = [], disliked = [], sure = 0, advice = "" } = judged.length && this.answer ? this.answer : {};
+    const { liked = [], disliked = [], sure = 0 } = judged.length && this.answer ? this.answer : {};
     this.count.textContent = t(judged.length < ENOUGH ? "count" : "enough", { n: judged.length });
-    const missing = [];
-    if (judged.length < ENOUGH) missing.push(t("more"));
-    if (judged.length >= 2 && this.answer) {
-      if (!liked.length) missing.push(t("say_like"));
-      if (!disliked.length) missing.push(t("say_dislike"));
-      if (!liked.length && !disliked.length) missing.push(t("say_why"));
-    }
     this.foot.replaceChildren(
-      h("div.viper-bar", null, h("strong", null, t("yes")), meter(sure, t("sure")), h("span.viper-note", { "data-viper-part": "advice" }, missing.slice(0, 2).join(" ") || advice)),
+      h("div.viper-bar", null, h("strong", null, t("yes")), meter(sure, t("sure")), h("span.viper-note", { "data-viper-part": "advice" }, t(this.answer?.advice ?? ""))),
       h("div.viper-line", null, ...liked.map((/** @type {any} */ f) => chip(f, true)), ...disliked.map((/** @type {any} */ f) => chip(f, false)),
         judged.length > 0 && this.answer && !liked.length && !disliked.length && h("span.viper-note", null, t("nothing"))),
     );

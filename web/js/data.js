@@ -8,7 +8,7 @@
  * @typedef {{pictures: (FileRef | {index: number})[], pairs: [number, number][]}} Ranking
  */
 
-export const VERSION = 1;
+const VERSION = 1;
 
 /** @param {string} text @returns {boolean} is this the JSON form (an opening brace), not plain lines? */
 export const isJson = (text) => /^[\ufeff\s]*\{/.test(text);

@@ -280,6 +280,3 @@ export function onOutput(node, tell) {
 
 /** @param {any} node @param {string} name @returns {any} */
 export const widgetOf = (node, name) => node.widgets?.find((/** @type {any} */ w) => w.name === name);
-
-/** Run the graph, as the page's own button does. */
-export const run = () => app.queuePrompt(0, 1);

@@ -2,7 +2,7 @@
 /** Rank Pictures: two pictures, one click or arrow key for the better one. The next pair is the one that teaches most. */
 import { parseRanking, samePicture, withoutPicture, writeRanking } from "./data.js";
 import { chip, h, meter } from "./dom.js";
-import { addView, ask, chain, isLinked, onOutput, onPictures, pictureUrl, redraw, remember, takeFiles } from "./host.js";
+import { addView, ask, chain, isLinked, onOutput, pictureUrl, redraw, remember, takeFiles } from "./host.js";
 import { pictureSources } from "./sources.js";
 import { t } from "./words.js";
 
@@ -32,13 +32,14 @@ class RankingView {
     this.ranking = { pictures: [], pairs: [] };
     /** @type {FileRef[]} connected pictures that are in no pair yet: shown and asked, not saved */
     this.waiting = [];
-    /** @type {[number, number] | null} the pair that is asked, numbers of #all() */
+    /** @type {[number, number] | null} the pair that is asked, numbers of #all(); null while the next one is looked for */
     this.pair = null;
     /** @type {FileRef[]} the connected pictures as the last run showed them */
     this.batch = [];
     /** @type {string[]} pairs skipped since the page was opened */
     this.skipped = [];
     this.asked = 0;
+    this.waits = false; // for the next pair
     /** @type {any} what the server told last */
     this.answer = null;
 
@@ -48,14 +49,14 @@ class RankingView {
     this.pass = h("button.viper-button", { type: "button", title: "\u2193", "data-viper-part": "skip", onclick: () => this.skip() }, `\u2193 ${t("skip")}`);
     this.count = h("span.viper-count", { role: "status", "data-viper-part": "count" });
     this.note = h("p.viper-complaint", { hidden: true, role: "alert", "data-viper-part": "complaint" });
+    this.again = h("button.viper-button", { type: "button", hidden: true, "data-viper-part": "again", onclick: () => this.next() }, t("again"));
     this.arena = h("div.viper-arena", { "data-viper-part": "arena" });
     this.strip = h("div.viper-strip", { role: "list", "data-viper-part": "strip" });
     this.foot = h("div.viper-foot", { "data-viper-part": "taste" });
     this.root = h("div.viper", { "data-viper": "ranking", tabIndex: 0 },
-      h("div.viper-bar", { role: "toolbar" }, ...this.sources.buttons, this.undo, this.pass, this.count), this.sources.panel, this.note, this.arena, this.strip, this.foot);
+      h("div.viper-bar", { role: "toolbar" }, ...this.sources.buttons, this.undo, this.pass, this.count), this.sources.panel, this.note, this.again, this.arena, this.strip, this.foot);
     this.root.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#key(event));
     takeFiles(node, this.root, (files) => this.sources.take(files));
-    onPictures(node, () => {});
     onOutput(node, (output) => this.#connected(output.viper_pictures ?? []));
     chain(node, "onConnectionsChange", () => setTimeout(() => this.render(), 0));
     this.render();
@@ -72,9 +73,8 @@ class RankingView {
       this.ranking = { pictures: [], pairs: [] };
       this.complain(/** @type {Error} */ (error).message);
     }
-    this.pair = null;
-    this.render();
     this.next();
+    this.render();
   }
 
   /** @param {Ranking} ranking */
@@ -98,7 +98,6 @@ class RankingView {
     }
     const { pictures, pairs } = this.ranking;
     this.#change({ pictures: [...pictures, ...fresh.filter((f) => !pictures.some((p) => samePicture(p, f)))], pairs });
-    this.pair = null; // the waiting ones moved back
     this.next();
   }
 
@@ -109,7 +108,6 @@ class RankingView {
     // The nodes name a connected picture as its kept copy would be: one that was ranked before is known again.
     const known = (/** @type {FileRef} */ f) => this.ranking.pictures.some((p) => samePicture(p, f) || samePicture(p, { ...f, type: "input" }));
     this.waiting = this.batch.filter((f, i) => !named.has(i) && !known(f));
-    this.pair = null;
     if (this.batch.length) this.next();
   }
 
@@ -118,21 +116,45 @@ class RankingView {
     return { pictures: [...this.ranking.pictures, ...this.waiting], pairs: this.ranking.pairs };
   }
 
-  async next() {
+  /**
+   * Ask for the pair that teaches most. Until it is there the former one stays in sight, dimmed, and what was chosen is marked.
+   * @param {[number, number] | null} [pair] show this one instead: only what is known of the taste is asked for
+   */
+  async next(pair = null) {
     const turn = ++this.asked;
-    let answer = { pair: /** @type {[number, number] | null} */ (null), sure: 0, liked: [], disliked: [], advice: "" };
     const all = this.#all();
+    this.pair = pair;
+    this.waits = !pair;
+    this.#dim();
+    let answer = { pair: /** @type {[number, number] | null} */ (null), sure: 0, liked: [], disliked: [], advice: "" };
     if (all.pictures.length > 1) {
       try {
         answer = await ask("next", { ranking: writeRanking(all), skipped: this.skipped });
+        if (turn === this.asked && !pair) await this.#loaded(answer.pair);
       } catch (error) {
-        this.complain(/** @type {Error} */ (error).message);
+        if (turn !== this.asked) return;
+        return this.complain(/** @type {Error} */ (error).message, true); // every choice is in the graph: only the question is missing
       }
       if (turn !== this.asked) return;
     }
-    this.pair = answer.pair;
+    if (!this.again.hidden) this.complain("");
+    this.waits = false;
+    this.pair = pair ?? answer.pair;
     this.answer = answer;
     this.render();
+  }
+
+  /** The pictures of a pair, so that they appear at once; a slow or broken one is not waited for. @param {[number, number] | null} pair */
+  async #loaded(pair) {
+    const images = (pair ?? []).map((i) => this.#image(i)).filter((image) => image instanceof HTMLImageElement);
+    const all = Promise.all(images.map((image) => image.decode().catch(() => {})));
+    await Promise.race([all, new Promise((done) => setTimeout(done, 1000))]);
+  }
+
+  #dim() {
+    this.arena.classList.toggle("viper-busy", this.waits);
+    this.arena.setAttribute("aria-busy", String(this.waits));
+    this.pass.disabled = !this.pair;
   }
 
   /** @param {number} side 0 the left one, 1 the right one */
@@ -141,6 +163,7 @@ class RankingView {
     const { pictures } = this.#all();
     const [better, worse] = (side ? [this.pair[1], this.pair[0]] : this.pair).map((i) => pictures[i]);
     this.pair = null;
+    this.arena.children[side]?.setAttribute("aria-pressed", "true");
     const saved = [...this.ranking.pictures];
     for (const picture of [better, worse]) if (!saved.includes(picture)) saved.push(picture);
     this.waiting = this.waiting.filter((f) => !saved.includes(f));
@@ -164,7 +187,6 @@ class RankingView {
   skip() {
     if (!this.pair) return;
     this.skipped.push([...this.pair].sort((a, b) => a - b).join("-"));
-    this.pair = null;
     this.next();
   }
 
@@ -173,17 +195,14 @@ class RankingView {
     const last = pairs.pop();
     if (!last) return;
     this.#change({ ...this.ranking, pairs });
-    this.asked++;
-    this.pair = last;
+    this.next(last); // to be judged again
     this.render();
-    this.next();
   }
 
   /** @param {number} at */
   remove(at) {
     const saved = this.ranking.pictures.length;
     this.skipped = [];
-    this.pair = null;
     if (at < saved) this.#change(withoutPicture(this.ranking, at));
     else this.waiting.splice(at - saved, 1);
     this.next();
@@ -193,7 +212,8 @@ class RankingView {
   #key(event) {
     const typing = /** @type {HTMLElement} */ (event.target).matches("input, textarea, select");
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "ArrowLeft" || event.key === "1") this.choose(0);
+    if (event.repeat) { /* a key that is held down has seen no further pair */ }
+    else if (event.key === "ArrowLeft" || event.key === "1") this.choose(0);
     else if (event.key === "ArrowRight" || event.key === "2") this.choose(1);
     else if (event.key === "ArrowDown" || event.key === "0") this.skip();
     else if (event.key === "Backspace") this.back();
@@ -202,10 +222,34 @@ class RankingView {
     event.preventDefault();
   }
 
-  /** @param {string} sentence */
-  complain(sentence) {
+  /** @param {string} sentence @param {boolean} [again] can it be tried again? */
+  complain(sentence, again = false) {
     this.note.textContent = sentence;
     this.note.hidden = !sentence;
+    this.again.hidden = !again;
+  }
+
+  /** As the strip, made anew only when its pictures change: else it would flicker. @param {[number, number]} pair */
+  #showPair(pair) {
+    const shown = pair.map((i) => `${i} ${this.#url(i)}`).join("\n");
+    const there = this.arena.dataset.shown === shown && this.arena.querySelector(".viper-contender");
+    this.arena.dataset.shown = shown;
+    if (!there) {
+      this.arena.replaceChildren(...pair.map((i, side) => h("button.viper-contender", {
+        type: "button", title: t("better"), "aria-label": `${t("better")} ${side ? "\u2192" : "\u2190"}`, "data-viper-part": side ? "right" : "left", onclick: () => this.choose(side),
+      }, this.#image(i), h("kbd", null, side ? "\u2192" : "\u2190"))));
+    }
+    for (const contender of this.arena.children) contender.removeAttribute("aria-pressed");
+  }
+
+  /** @param {number} count */
+  #showStrip(count) {
+    const shown = Array.from({ length: count }, (_, i) => this.#url(i)).join("\n");
+    if (this.strip.dataset.shown === shown) return;
+    this.strip.dataset.shown = shown;
+    this.strip.replaceChildren(...Array.from({ length: count }, (_, i) => h("span.viper-mini", { role: "listitem" },
+      this.#image(i),
+      h("button.viper-small", { type: "button", title: t("remove"), "aria-label": t("remove"), onclick: () => this.remove(i) }, "\u2715"))));
   }
 
   /** @param {number} i @returns {string} */
@@ -226,21 +270,16 @@ class RankingView {
     const { pictures, pairs } = this.#all();
     const focused = this.root.contains(document.activeElement);
     this.undo.disabled = !pairs.length;
-    this.pass.disabled = !this.pair;
+    this.#dim();
     this.count.textContent = wired ? "" : t("ranked", { n: pairs.length });
     if (wired) return this.arena.replaceChildren(h("p.viper-note", null, t("wired")));
-    if (this.pair) {
-      this.arena.replaceChildren(...this.pair.map((i, side) => h("button.viper-contender", {
-        type: "button", title: t("better"), "aria-label": `${t("better")} ${side ? "\u2192" : "\u2190"}`, "data-viper-part": side ? "right" : "left", onclick: () => this.choose(side),
-      }, this.#image(i), h("kbd", null, side ? "\u2192" : "\u2190"))));
-    } else this.arena.replaceChildren(h("p.viper-note", null, t(pictures.length < 2 ? "two" : "all_ranked")));
-    this.strip.replaceChildren(...pictures.map((_, i) => h("span.viper-mini", { role: "listitem" },
-      this.#image(i),
-      h("button.viper-small", { type: "button", title: t("remove"), "aria-label": t("remove"), onclick: () => this.remove(i) }, "\u2715"))));
+    if (this.pair) this.#showPair(this.pair);
+    else if (!this.waits || pictures.length < 2) this.arena.replaceChildren(h("p.viper-note", null, t(pictures.length < 2 ? "two" : "all_ranked")));
+    this.#showStrip(pictures.length);
     const { sure = 0, liked = [], disliked = [], advice = "" } = this.answer ?? {};
     const chips = [...liked.map((/** @type {any} */ f) => chip(f, true)), ...disliked.map((/** @type {any} */ f) => chip(f, false))];
     this.foot.replaceChildren(
-      h("div.viper-bar", null, h("strong", null, t("yes")), meter(sure, t("sure")), h("span.viper-note", { "data-viper-part": "advice" }, advice)),
+      h("div.viper-bar", null, h("strong", null, t("yes")), meter(sure, t("sure")), h("span.viper-note", { "data-viper-part": "advice" }, pairs.length ? t(advice) : "")),
       h("div.viper-line", null, ...chips),
     );
     if (focused && !this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true }); // the keys go on working

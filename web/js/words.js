@@ -2,7 +2,7 @@
 /** What the widgets say, in the pack's four languages. */
 import { language } from "./host.js";
 
-/** @type {Record<string, Record<string, string>>} */
+/** By a name, or by the English sentence where the server says it. @type {Record<string, Record<string, string>>} */
 const WORDS = {
   pictures: { en: "Pictures", ko: "그림", ja: "画像", zh: "图片" },
   pictures_hint: { en: "Add pictures: from the input or output folder, or upload. Dropping and pasting work too.", ko: "그림 추가: input/output 폴더 또는 업로드. 끌어 놓기와 붙여넣기도 됩니다.", ja: "画像を追加：input/output フォルダーまたはアップロード。ドロップや貼り付けもできます。", zh: "添加图片：来自 input/output 文件夹或上传，也可拖放或粘贴。" },
@@ -29,10 +29,6 @@ const WORDS = {
   start: { en: "Drop pictures here, paste them, or add them above. Then say what you like and dislike about them, and why.", ko: "그림을 여기에 놓거나 붙여넣거나 위에서 추가하세요. 그리고 무엇이 왜 좋고 싫은지 쓰세요.", ja: "画像をここにドロップ、貼り付け、または上から追加し、好きな点・嫌いな点とその理由を書いてください。", zh: "把图片拖到这里、粘贴或从上方添加，然后写下喜欢和不喜欢什么以及为什么。" },
   count: { en: "{n} of 8", ko: "{n}/8", ja: "{n}/8", zh: "{n}/8" },
   enough: { en: "{n} comments", ko: "의견 {n}개", ja: "コメント {n} 件", zh: "{n} 条评论" },
-  more: { en: "About eight comments are enough to know your taste.", ko: "의견 여덟 개쯤이면 취향을 알 수 있습니다.", ja: "8件ほどのコメントで好みが分かります。", zh: "大约八条评论就足以了解您的品味。" },
-  say_like: { en: "Say what you like, too.", ko: "좋은 점도 쓰세요.", ja: "好きな点も書いてください。", zh: "也写下喜欢什么。" },
-  say_dislike: { en: "Say what you dislike, too.", ko: "싫은 점도 쓰세요.", ja: "嫌いな点も書いてください。", zh: "也写下不喜欢什么。" },
-  say_why: { en: "Say why: name colors, light, lines, style.", ko: "이유를 쓰세요: 색, 빛, 선, 화풍.", ja: "理由を：色、光、線、画風など。", zh: "说明原因：颜色、光线、线条、风格。" },
   sure: { en: "How sure your taste is known", ko: "취향을 얼마나 확실히 아는지", ja: "好みの確かさ", zh: "对您品味的把握程度" },
   teach: { en: "teaches most", ko: "가장 도움 됨", ja: "最も参考になる", zh: "最有帮助" },
   wired: { en: "The comments come over the wire.", ko: "의견이 연결선으로 들어옵니다.", ja: "コメントは接続から届きます。", zh: "评论由连线传入。" },
@@ -42,18 +38,25 @@ const WORDS = {
   weight: { en: "Weight", ko: "가중치", ja: "重み", zh: "权重" },
   forget: { en: "Forget", ko: "잊기", ja: "忘れる", zh: "忽略" },
   reset: { en: "As found", ko: "원래대로", ja: "元に戻す", zh: "还原" },
-  add: { en: "Add", ko: "추가", ja: "追加", zh: "添加" },
   add_feature: { en: "something it missed", ko: "빠진 특징", ja: "見落とした特徴", zh: "遗漏的特征" },
   corrected: { en: "Corrected: the next run uses it.", ko: "고쳤습니다. 다음 실행부터 쓰입니다.", ja: "修正しました。次の実行から使われます。", zh: "已更正：下次运行生效。" },
   code: { en: "Paste a share code", ko: "공유 코드 붙여넣기", ja: "共有コードを貼り付け", zh: "粘贴分享码" },
   no_profile: { en: "Choose a profile or paste a share code.", ko: "프로필을 고르거나 공유 코드를 붙여넣으세요.", ja: "プロファイルを選ぶか、共有コードを貼り付けてください。", zh: "选择档案或粘贴分享码。" },
-  which: { en: "Which one do you like better?", ko: "어느 쪽이 더 좋은가요?", ja: "どちらが好きですか。", zh: "您更喜欢哪一张？" },
   better: { en: "This one", ko: "이쪽", ja: "こちら", zh: "这张" },
   skip: { en: "Skip", ko: "건너뛰기", ja: "スキップ", zh: "跳过" },
   undo: { en: "Back", ko: "되돌리기", ja: "戻る", zh: "返回" },
   ranked: { en: "Pairs ranked: {n}", ko: "{n}쌍 평가함", ja: "{n} 組を評価済み", zh: "已比较 {n} 对" },
   two: { en: "Add at least two pictures, then choose the better one with ← and →.", ko: "그림을 두 장 이상 추가하고 ← →로 더 좋은 쪽을 고르세요.", ja: "画像を2枚以上追加し、← → で好きなほうを選んでください。", zh: "至少添加两张图片，然后用 ← → 选出更好的一张。" },
   all_ranked: { en: "Every pair that would teach something is ranked. Add pictures to go on.", ko: "도움이 되는 쌍은 모두 평가했습니다. 그림을 더 추가하세요.", ja: "参考になる組はすべて評価済みです。画像を追加してください。", zh: "有价值的配对都已比较。添加图片可继续。" },
+  again: { en: "Try again", ko: "다시 시도", ja: "もう一度", zh: "重试" },
+  "Say what you like and what you dislike about a few pictures, or just judge them.": { ko: "그림 몇 장의 좋은 점과 싫은 점을 쓰거나, 평가만 하세요.", ja: "何枚かの画像について好きな点と嫌いな点を書くか、評価だけしてください。", zh: "写下您喜欢和不喜欢几张图片的哪些地方，或者只做评价。" },
+  "Nothing visual stands out yet: name what you see, such as colors, light or lines, or judge more pictures.": { ko: "아직 눈에 띄는 특징이 없습니다. 색, 빛, 선처럼 보이는 것을 쓰거나 그림을 더 평가하세요.", ja: "まだ目立つ特徴がありません。色・光・線など見えるものを書くか、もっと画像を評価してください。", zh: "还没有突出的视觉特征：写出您看到的，如颜色、光线或线条，或评价更多图片。" },
+  "Now tell what you dislike: it teaches as much as what you like.": { ko: "이제 싫은 점을 쓰세요. 좋은 점만큼 도움이 됩니다.", ja: "次は嫌いな点を書いてください。好きな点と同じくらい参考になります。", zh: "现在写下不喜欢什么：它和喜欢什么一样有帮助。" },
+  "Now tell what you like: so far only dislikes are known.": { ko: "이제 좋은 점을 쓰세요. 지금은 싫은 점만 알고 있습니다.", ja: "次は好きな点を書いてください。今は嫌いな点しか分かりません。", zh: "现在写下喜欢什么：目前只知道您不喜欢什么。" },
+  "About eight comments, on both sides, are enough to know your taste.": { ko: "좋고 싫은 의견 여덟 개쯤이면 취향을 알 수 있습니다.", ja: "好き・嫌いを合わせて8件ほどのコメントで好みが分かります。", zh: "大约八条评论，好恶兼有，就足以了解您的品味。" },
+  "Judge the suggested picture next: it would teach most.": { ko: "다음에는 권하는 그림을 평가하세요. 가장 도움이 됩니다.", ja: "次はおすすめの画像を評価してください。最も参考になります。", zh: "接下来请评价推荐的图片：它最有帮助。" },
+  "A few more judgements would make this surer.": { ko: "몇 번 더 평가하면 더 확실해집니다.", ja: "あと少し評価すると、より確かになります。", zh: "再评价几次会更有把握。" },
+  "Your taste is well known: make pictures, and judge those.": { ko: "취향을 잘 알게 되었습니다. 그림을 만들고 그것을 평가하세요.", ja: "好みはよく分かりました。画像を作り、それを評価してください。", zh: "您的品味已很清楚：生成图片，再评价它们。" },
 };
 
 /** @param {string} name @param {Record<string, string | number>} [values] for {names} in the sentence @returns {string} */
