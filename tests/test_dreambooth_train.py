@@ -184,8 +184,8 @@ def test_class_pictures_are_made_once_for_all_trainings_of_the_class(train, plac
     assert sum(counted) == 3 + shots
     train(name="b", steps=1, seed=1)
     assert sum(counted) == 3 + 2 * shots
-    files = sorted(p.name for p in next((places / "class pictures").iterdir()).iterdir())
-    assert files == ["00001.png", "00002.png", "00003.png"] and Image.open(next((places / "class pictures").rglob("*.png"))).size == (64, 64)
+    files = sorted((places / "class pictures").rglob("*.png"))
+    assert [f.name for f in files] == ["00001.png", "00002.png", "00003.png"] and Image.open(files[0]).size == (64, 64)
 
 
 def test_priors_of_every_kind_train(train):
@@ -246,7 +246,9 @@ def test_first_step_falls_back_where_memory_is_short_and_learns_the_same(train, 
         torch.testing.assert_close(saved.subject.unet[name], value, rtol=1e-3, atol=2e-4)
 
 
-@pytest.mark.parametrize(("setting", "why"), [("auto", "lower resolution .now 64., rank .now 4."), ("off", "turn gradient_checkpointing on")])
+@pytest.mark.parametrize(
+    ("setting", "why"), [("auto", "lower resolution .now 64., rank .now 4."), ("off", "turn gradient_checkpointing on")]
+)
 def test_out_of_memory_names_the_settings_to_change(train, monkeypatch, setting, why):
     from viper.training.errors import TrainingError
     from viper.training.lessons import DreamBooth
@@ -314,7 +316,6 @@ def test_half_precision_files_are_half_as_large_and_nearly_the_same(train, place
 
 def test_hosts_own_loader_reads_the_file_and_every_tool_its_metadata(train, places, model, caplog):
     import nodes as host_nodes
-
     from viper.training.subject import read_metadata
 
     out = train()
@@ -421,3 +422,18 @@ def test_unknown_choices_are_refused_before_the_run(host):
     assert "adamw8bit" in TrainingOptions.validate_inputs(optimizer="sgd")
     assert "start over" in DreamBoothTrain.validate_inputs(resume="again") and "bf16" in SaveSubject.validate_inputs(precision="int4")
     assert TrainingOptions.validate_inputs(preset="auto", method="dora", prior="frozen") is True
+
+
+def test_text_encoder_learns_along_and_its_weights_travel_with_the_subject(train, places, model, caplog):
+    import nodes as host_nodes
+
+    before = bits(model.clip.cond_stage_model)
+    out = train(text_encoder=True)
+    assert same(bits(model.clip.cond_stage_model), before) and hook_count(model) == 0
+    assert out.subject.text and all(name.startswith("lora_te") for name in out.subject.text)
+    out.subject.save(places / "loras" / "rex.safetensors", "float32")
+    with caplog.at_level(logging.WARNING):
+        theirs, text = host_nodes.LoraLoader().load_lora(model.model, model.clip, "rex.safetensors", 1.0, 1.0)
+    assert "not loaded" not in caplog.text and torch.equal(drawn(theirs, text, model.vae), drawn(out.model, out.clip, model.vae))
+    words = [clip.encode_from_tokens_scheduled(clip.tokenize("a vuqix dog"))[0][0] for clip in (model.clip, out.clip)]
+    assert not torch.equal(*words)

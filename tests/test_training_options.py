@@ -63,7 +63,9 @@ def test_what_this_version_cannot_do_is_named(training, why):
         training.options("SDXL")
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"version": 2}', '{"version": 1, "speed": 1}', '{"version": 1, "objectives": 3, "augmentations": []}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"version": 2}', '{"version": 1, "speed": 1}', '{"version": 1, "objectives": 3, "augmentations": []}']
+)
 def test_unreadable_options_are_one_sentence(text):
     with pytest.raises(TrainingError):
         Training.from_json(text)

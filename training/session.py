@@ -7,7 +7,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from .options import Options, Preset, Training
 from .plot import loss_plot
 from .sheet import labelled_rows
 from .subject import Subject
+from .text import Text, TextModel
 from .trainer import STATE, Trainer, other_settings
 
 log = logging.getLogger("viper")
@@ -142,7 +142,7 @@ class Session:
             with torch.inference_mode(False):
                 mask = functional.interpolate(view.mask.detach().clone()[None, None].float(), latent.shape[-2:], mode="area")
                 mask = mask.reshape(1, 1, *[1] * (latent.ndim - 4), *mask.shape[-2:])
-        return Lesson(latent, self._conds[key], mask, frozen)
+        return Lesson(latent, self._conds[key], mask, frozen, prompt, given)
 
     def lessons(self, native: NativeModel) -> tuple[list[Lesson], list[Lesson]]:
         """Those of the subject and those of its class."""
@@ -196,18 +196,16 @@ class Session:
 
     def _prepared(self, native: NativeModel, job: Job) -> tuple[Trainer, DreamBooth]:
         text = None
-        if getattr(job, "text_encoder", False):
-            from .text import TextModel, TextSide
-
+        if job.text_encoder:
             model = TextModel(self.clip)
             model.load()
-            text = TextSide(model, model.adapters(job.adapter, job.seed))
+            text = Text(model, model.adapters(job.adapter, job.seed))
         native.checkpointing = self.options.gradient_checkpointing == "on"
         try:
             adapters = native.adapters(job.adapter, job.seed)
         except AdapterError as e:
             raise TrainingError(str(e)) from e
-        task = DreamBooth(native, adapters, [], [], job)
+        task = DreamBooth(native, adapters, [], [], job, text)
         return Trainer(job, task, self.folder, self.options.save_every), task
 
     def _extra_memory(self, instances, job: Job) -> int:
@@ -300,12 +298,14 @@ class Session:
     def _preview(self, trainer: Trainer, task: DreamBooth):
         """Draw the preview prompts as the model stands, side by side into one file; the last one for the progress bar."""
         prompts, size = self._preview_prompts, self.resolution
-        with torch.inference_mode(), _resting(task):
-            words = {p: host.encode_prompt(self.clip, p) if getattr(task.job, "text_encoder", False) else self.words(p) for p in prompts}
+        task.train(False)
+        with torch.inference_mode():
+            words = {p: host.encode_prompt(self.clip, p) if task.job.text_encoder else self.words(p) for p in prompts}
             painter = host.Painter(self.model, self.vae, self.words(""), PREVIEW_STEPS, self.preset.cfg, "euler", "simple", size, size,
                                    len(prompts))  # fmt: skip
             drawn = [painter.draw([PREVIEW_SEED], [host.with_values(words[p], **self.preset.preview_given)], n)[0]
                      for n, p in enumerate(prompts)]  # fmt: skip
+        task.train(True)
         row = (255.0 * torch.cat(drawn, dim=1)).round().byte().numpy()
         path = self._shot(trainer.done)
         try:
@@ -363,16 +363,6 @@ class Session:
         model, clip, _ = host.with_lora(self.model, self.clip, subject.tensors, 1.0, 1.0)
         title = f"{self.name}: {job.steps} steps, {job.adapter.kind}"
         return Outcome(model, clip, subject, series, loss_plot(series, title), self._sheet(job.steps))
-
-
-@contextmanager
-def _resting(task: DreamBooth):
-    """Adapters as they are used: no rank left out."""
-    task.adapters.train(False)
-    try:
-        yield
-    finally:
-        task.adapters.train(True)
 
 
 def _pixels(picture: Tensor) -> np.ndarray:
