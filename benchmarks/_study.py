@@ -22,7 +22,7 @@ from viper.vpe.extractor import BuiltInExtractor
 from viper.vpe.preferences import Preferences
 
 STEPS, CFG, POOL, EACH = 12, 4.0, 8, 2
-SEEDS, NOISE = {"choose": 1, "test": 3}, {"choose": 100, "test": 200}
+SEEDS, NOISE = {"choose": 1, "test": 4}, {"choose": 100, "test": 200}
 PROMPTS = {"choose": ("apple", "fish", "car", "tree"), "test": ("cat", "house", "rocket", "butterfly", "mushroom", "umbrella")}
 READERS = ("extractor", "strangers", "true")  # everyday comments read, strangers' words read, the looks themselves
 DIVERSE, SEEDS_EACH = 12, 4  # people and pictures of each whose diversity is measured

@@ -73,7 +73,7 @@ def test_same_seed_same_picture_and_other_prompt_other_picture(pocket):
 
 def test_a_word_about_looks_bends_the_picture(pocket):
     # "dark" by itself is one of the looks that these weights hardly show (see the model card); a night they do.
-    plain, grey, dark = (decode(pocket, draw(pocket, t, 12)) for t in ("apple", "apple, black and white", "apple, moonlit"))
+    plain, grey, dark = (decode(pocket, draw(pocket, t, 12)) for t in ("apple", "apple, black and white", "apple, dark"))
 
     def saturation(x):
         return (x.amax(-1) - x.amin(-1)).mean()
