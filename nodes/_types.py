@@ -6,6 +6,7 @@ CommentsType = io.Custom("VIPER_COMMENTS")
 PreferencesType = io.Custom("VIPER_PREFERENCES")
 ExtractorType = io.Custom("VIPER_EXTRACTOR")
 GuidanceType = io.Custom("VIPER_GUIDANCE")
+DatasetType = io.Custom("VIPER_DATASET")
 
 
 def beta_input(tooltip: str):
