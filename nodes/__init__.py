@@ -2,7 +2,7 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import comments, conditioning, extractors, image_set, pocket, preferences, ranking, sampling, training
+from . import comments, conditioning, dreambooth, extractors, image_set, pocket, preferences, ranking, sampling, training
 
 NODES = [
     *comments.NODES,
@@ -12,6 +12,7 @@ NODES = [
     *preferences.NODES,
     *conditioning.NODES,
     *sampling.NODES,
+    *dreambooth.NODES,
     *training.NODES,
     *pocket.NODES,
 ]

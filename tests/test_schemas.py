@@ -131,6 +131,11 @@ CONTRACT = {
     "ViPerApplyGuidance": ("model", "liked", "disliked", "beta", "guidance?", "beta_disliked?"),
     "ViPerGuidanceOptions": ("start_percent", "end_percent", "schedule", "rescale"),
     "ViPerLoadPocketModel": (),
+    "ViPerRareToken": ("clip", "seed", "tokens?", "word?"),
+    "ViPerDreamBoothDataset": (
+        *("identifier", "class_noun", "images?", "folder?", "masks?", "captions?", "class_images?", "class_folder?"),
+        *("resolution?", "fit?", "crop?", "flip?", "scale?", "outside_mask?"),
+    ),
     "ViPerLoadVPE": ("base", "adapter", "precision", "task?", "download?"),
     "ViPerLoadVLM": ("model", "precision", "task?", "image_size?", "max_new_tokens?"),
     "ViPerEndpoint": ("url", "model", "task?", "image_size?", "timeout?", "retries?"),

@@ -46,6 +46,7 @@ def test_no_caption_is_the_trigger_for_all_one_is_for_all_and_more_are_one_each(
     assert captions_of("", [None] * 3, "vuqix", "dog") == ["a vuqix dog"] * 3
     assert captions_of("\n a photo of [V] \n", [None] * 3, "vuqix", "dog") == ["a photo of vuqix"] * 3
     assert captions_of("[V] [class] in snow\na [v] [Class]", [None] * 2, "vuqix", "dog") == ["vuqix dog in snow", "a vuqix dog"]
+    assert captions_of(["", "of [V]\n in snow"], [None, "beside"], "vuqix", "dog") == ["a vuqix dog", "of vuqix in snow"]
 
 
 def test_another_number_of_captions_is_refused_with_both_numbers():

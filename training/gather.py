@@ -31,7 +31,7 @@ def gather(
     images: Sequence[Tensor] = (),
     folder: Path | None = None,
     masks: Sequence[Tensor] = (),
-    captions: str = "",
+    captions: str | Sequence[str] = "",
     class_images: Sequence[Tensor] = (),
     class_folder: Path | None = None,
     before_each: Callable[[], None] = lambda: None,
@@ -113,20 +113,20 @@ def folder_files(folder: Path) -> list[Path]:
 # --- captions ------------------------------------------------------------------------------------------------------------
 
 
-def captions_of(text: str, texts: Sequence[str | None], identifier: str, class_noun: str) -> list[str]:
+def captions_of(captions: str | Sequence[str], texts: Sequence[str | None], identifier: str, class_noun: str) -> list[str]:
     """The prompt of each picture, ``[V]`` and ``[class]`` replaced.
 
-    ``text`` has one line for each, or one for all; when it is empty, ``texts`` has what lay beside the pictures, and where that is
-    None, the paper's prompt is used. Raises DatasetError.
+    ``captions``: a text with one line for each, or one for all; or a list of them. When it is empty, ``texts`` has what lay beside
+    the pictures. An empty item of a list, and None among ``texts``, is the paper's prompt. Raises DatasetError.
     """
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in captions.splitlines() if line.strip()] if isinstance(captions, str) else list(captions)
     n = len(texts)
     if lines and len(lines) not in (1, n):
         raise DatasetError(f"There are {len(lines)} captions for {n} picture{'s' * (n > 1)}: write one a line for each, a single one "
                            "for all, or none.")  # fmt: skip
     usual = prompt(identifier, class_noun)
-    chosen = (lines * n if len(lines) == 1 else lines) or [usual if beside is None else beside for beside in texts]
-    filled = [fill(line, identifier, class_noun) for line in chosen]
+    chosen = (lines * n if len(lines) == 1 else lines) or texts
+    filled = [fill(line, identifier, class_noun) if line and line.strip() else usual for line in chosen]
     if not all(filled):
         raise DatasetError("The subject has no name: give an identifier, a class noun, or a caption for each picture.")
     return filled

@@ -18,12 +18,11 @@ _FONTS = (
 def contact_sheet(pictures: Sequence[np.ndarray], captions: Sequence[tuple[str, str]]) -> np.ndarray:
     """All pictures (H, W, 3) uint8 on one sheet, numbered from 1; a caption is (title, what stands below it).
 
-    Pictures of several sizes keep their shapes and stand on one line.
+    Pictures of several sizes keep their shapes, and those of a row stand on one line.
     """
     longer = 256 if len(pictures) <= 100 else 192
     shown = [_fitted(pixels, longer) for pixels in pictures]
-    w, h = max(p.width for p in shown), max(p.height for p in shown)
-    cell, gap, size = max(w, 160), 16, 16
+    cell, gap, size = max(160, *(p.width for p in shown)), 16, 16
     font = font_for(size, "".join(map("".join, captions)))
     line = size + 5
     texts = [
@@ -31,15 +30,18 @@ def contact_sheet(pictures: Sequence[np.ndarray], captions: Sequence[tuple[str, 
         for n, (title, below) in enumerate(captions, 1)
     ]
     below = max(map(len, texts)) * line + 6
-    columns = _columns(len(pictures), (h + below) / (cell + gap))
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (gap + columns * (cell + gap), gap + rows * (h + below + gap)), "white")
+    columns = _columns(len(pictures), (sum(p.height for p in shown) / len(shown) + below) / (cell + gap))
+    heights = [max(p.height for p in shown[n:n + columns]) for n in range(0, len(shown), columns)]
+    sheet = Image.new("RGB", (gap + columns * (cell + gap), gap + sum(h + below + gap for h in heights)), "white")
     pen = ImageDraw.Draw(sheet)
     for n, (picture, text) in enumerate(zip(shown, texts, strict=True)):
-        x, y = gap + n % columns * (cell + gap), gap + n // columns * (h + below + gap)
-        sheet.paste(picture, (x + (cell - picture.width) // 2, y + h - picture.height))
-        for i, (row, color) in enumerate(text):
-            pen.text((x, y + h + 6 + i * line), row, fill=color, font=font)
+        row, column = divmod(n, columns)
+        x, floor = gap + column * (cell + gap), gap + sum(h + below + gap for h in heights[:row]) + heights[row]
+        left, top = x + (cell - picture.width) // 2, floor - picture.height
+        pen.rectangle((left - 1, top - 1, left + picture.width, floor), outline="#dddddd")  # where a white picture ends
+        sheet.paste(picture, (left, top))
+        for i, (words, color) in enumerate(text):
+            pen.text((x, floor + 6 + i * line), words, fill=color, font=font)
     return np.array(sheet)
 
 
