@@ -133,7 +133,8 @@ class DreamBoothTrain(io.ComfyNode):
             display_name="DreamBooth Train",
             category=CATEGORY,
             description="Teaches the model your own subject (DreamBooth, with prior preservation). The state is kept in "
-            "output/viper/training: a training that was cancelled or cut off goes on where it stood. The connected model stays as it is.",
+            "output/viper/training: a training that was cancelled or cut off goes on where it stood. The model that comes in "
+            "stays as it is.",
             search_aliases=["viper", "train lora", "fine-tune", "subject", "dreambooth", "dora"],
             inputs=[
                 io.Model.Input("model"),

@@ -15,7 +15,7 @@ GOLDEN = Path(__file__).parent / "golden" / "schemas.json"
 KEPT = ("default", "min", "max", "step", "round", "forceInput", "multiline", "control_after_generate")
 LISTS_OF_THE_HOST = {("ViPerKSampler", "sampler_name"), ("ViPerKSampler", "scheduler"), ("ViPerLoadPreferences", "profile"),
                      ("ViPerLoadVPE", "base"), ("ViPerLoadVPE", "adapter"), ("ViPerLoadVLM", "model"),
-                     ("ViPerImageSet", "sampler_name"), ("ViPerImageSet", "scheduler")}  # fmt: skip
+                     ("ViPerImageSet", "sampler_name"), ("ViPerImageSet", "scheduler"), ("ViPerLoadSubject", "subject")}  # fmt: skip
 
 
 def current_schemas():
@@ -139,6 +139,15 @@ CONTRACT = {
     "ViPerLoadVPE": ("base", "adapter", "precision", "task?", "download?"),
     "ViPerLoadVLM": ("model", "precision", "task?", "image_size?", "max_new_tokens?"),
     "ViPerEndpoint": ("url", "model", "task?", "image_size?", "timeout?", "retries?"),
+    "ViPerTrainingOptions": (
+        *("preset", "training?", "method?", "rank?", "alpha?", "layers?", "text_encoder?", "learning_rate?", "text_encoder_lr?"),
+        *("optimizer?", "schedule?", "warmup_steps?", "batch_size?", "accumulation?", "prior?", "prior_weight?", "class_images?"),
+        *("weighting?", "gamma?", "times?", "shift?", "noise_offset?", "rank_dropout?", "ema?", "max_grad_norm?"),
+        *("gradient_checkpointing?", "precision?", "preview_prompt?", "preview_every?", "save_every?"),
+    ),
+    "ViPerDreamBoothTrain": ("model", "clip", "vae", "dataset", "name", "steps", "seed", "training?", "resume?"),
+    "ViPerSaveSubject": ("subject", "name", "precision?"),
+    "ViPerLoadSubject": ("model", "clip", "subject", "strength_model?", "strength_clip?"),
 }
 
 
