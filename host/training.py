@@ -160,15 +160,26 @@ def encode_in_place(clip, text: str) -> list:
 def lora_names(model) -> dict[str, list[str]]:
     """Layer of the diffusion network → how LoRA files call it (``lora_unet_…``), first the name to write.
 
-    UNets are written with the names that diffusers and kohya's tools share; the host reads several.
+    UNets are written with the names that diffusers and kohya's tools share; the host reads several. Parameters that are neither a
+    layer's weight nor its bias go by their own name, and only the host knows them. It reads those of modules that have layers
+    inside, too, but never applies them: they are not listed.
     """
     import comfy.lora
 
     names: dict[str, list[str]] = {}
-    prefix, ending = "diffusion_model.", ".weight"
+    prefix, ending, bare = "diffusion_model.", ".weight", []
     for name, key in comfy.lora.model_lora_keys_unet(model.model, {}).items():
-        if name.startswith("lora_unet_") and isinstance(key, str) and key.startswith(prefix) and key.endswith(ending):
+        if not isinstance(key, str) or not key.startswith(prefix):
+            continue
+        if name.startswith("lora_unet_") and key.endswith(ending):
             names.setdefault(key[len(prefix):-len(ending)], []).insert(0, name)
+        elif name == key:  # never a weight's
+            bare.append(name)
+    for name in bare:
+        module, _, own = name[len(prefix):].rpartition(".")
+        inside = any(list(child.parameters()) for child in network(model).get_submodule(module).children())
+        if not inside and not (own == "bias" and module in names):
+            names[name[len(prefix):]] = [name]
     return names
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 LAYERS = ("attention", "linear", "all")
-KINDS = ("lora", "dora")
+KINDS = ("lora", "dora", "full")
 
 _ATTENTION = re.compile(r"(^|[._])\w*(attn|attention)\w*[._]|(^|\.)single_blocks\.\d+\.linear[12]$")
 
@@ -36,7 +36,8 @@ class AdapterSettings:
 
     ``rank`` r and ``alpha``: the side path is scaled by alpha/r. ``layers``: ``attention``; ``linear`` (every linear map but the
     embedders of time and size, 1×1 convolutions included); ``all`` (larger convolutions too); or regular expressions, one a
-    line, of which a layer's name must hold one. ``rank_dropout``: the share of ranks left out in each step.
+    line, of which a layer's name must hold one. ``rank_dropout``: the share of ranks left out in each step. None of them counts for
+    the kind ``full``, which has no adapters: see `full`.
     """
 
     kind: str = "lora"

@@ -75,6 +75,10 @@ class Job:
             mine.pop("steps"), others.pop("steps")
         if not (self.text_encoder or other.text_encoder):
             mine.pop("text_encoder_lr"), others.pop("text_encoder_lr")
+        if mine["kind"] == others["kind"] == "full":
+            for values in (mine, others):
+                for name in ("rank", "alpha", "layers", "rank_dropout"):
+                    values.pop(name)
         if mine.pop("data") != others.pop("data"):
             return ["other pictures, words or another model", *_differing(mine, others)]
         return _differing(mine, others)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from . import draws, objective
 from .adapters import Adapters
 from .errors import TrainingError
+from .full import Full
 from .job import TEXT_ENCODER, Job
 from .native import NativeModel, Preflight
 from .text import Text
@@ -42,7 +43,7 @@ class DreamBooth:
     def __init__(
         self,
         native: NativeModel,
-        adapters: Adapters,
+        adapters: Adapters | Full,
         instances: Sequence[Lesson],
         priors: Sequence[Lesson],
         job: Job,
@@ -99,7 +100,7 @@ class DreamBooth:
                 stack.enter_context(self.text.model.step())
             yield self
 
-    def _all(self) -> list[Adapters]:
+    def _all(self) -> list[Adapters | Full]:
         return [self.adapters] if self.text is None else [self.adapters, self.text.adapters]
 
     def loss(self, numbers: list[int]) -> objective.Loss:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,7 @@ from .adapters import Adapters, AdapterSettings
 from .checkpointing import checkpointed
 from .errors import TrainingError
 from .frozen import borrowed
+from .full import Full
 
 log = logging.getLogger("viper")
 
@@ -81,13 +82,17 @@ class NativeModel:
         self.table = None if self.target == "flow" else sampling.sigmas.detach().to("cpu", torch.float64, copy=True)
         self.device = hosted.device_of(model)
         self.checkpointing = False  # repeat blocks in the backward pass: slower, far less memory
+        self.within: list[Callable[[], AbstractContextManager]] = []  # what each step is taken within: see `full`
 
     def load(self, extra_memory: int = 0) -> None:
         hosted.load_for_training(self.model, extra_memory)
 
-    def adapters(self, settings: AdapterSettings, seed: int) -> Adapters:
-        """New adapters for this model, on its device, in float32."""
+    def adapters(self, settings: AdapterSettings, seed: int) -> Adapters | Full:
+        """New adapters for this model, on its device, in float32; for the kind "full", differences of all its weights."""
         with torch.inference_mode(False):
+            if settings.kind == "full":
+                network = hosted.network(self.model)
+                return Full(network, settings, self.names(), self.device, self.within, [network])
             read = lambda layer: hosted.read_weights(layer, layer.weight.device, torch.float32)[0]  # noqa: E731
             return Adapters(hosted.network(self.model), settings, seed, read).to(self.device)
 
@@ -107,7 +112,11 @@ class NativeModel:
     def step(self):
         """Around one forward and backward pass, gradients switched on; no loading, sampling or other use of the MODEL in between."""
         again = checkpointed(hosted.network(self.model)) if self.checkpointing else nullcontext()
-        with borrowed(self.model.model, self.device, hosted.read_weights), again:
+        with ExitStack() as stack:
+            stack.enter_context(borrowed(self.model.model, self.device, hosted.read_weights))
+            for enter in self.within:
+                stack.enter_context(enter())
+            stack.enter_context(again)
             yield self
 
     def predict(self, x_t: Tensor, noise_level: Tensor, conds: Sequence[dict]) -> Tensor:
