@@ -41,7 +41,7 @@ NOISE = (
 class Page:
     def __init__(self, browser, url: str, nodes2: bool, name: str):
         self.browser, self.url, self.nodes2, self.name = browser, url, nodes2, name
-        self.step, self.test, self._complaints, self._session = 0, "", [], None
+        self.step, self.test, self.began, self._complaints, self._session = 0, "", time.monotonic(), [], None
         shots = os.environ.get("VIPER_SHOTS")
         self.shots = Path(shots) / name if shots else None
 
@@ -101,6 +101,7 @@ class Page:
         self.wait("() => !app.extensionManager.workflow.activeWorkflow.changeTracker.constructor.isLoadingGraph")
         self.look_at(0, 0)
         self._complaints.clear()
+        self.began = time.monotonic()
 
     def settle(self, frames: int = 3) -> None:
         """Lets the page draw: what is mounted or moved is so within frames, not at once."""
@@ -126,11 +127,12 @@ class Page:
         return self.tab.evaluate(expression, arg)
 
     def shot(self, what: str) -> None:
-        """A screenshot into $VIPER_SHOTS, where that is set."""
+        """A screenshot into $VIPER_SHOTS, where that is set; its name tells the seconds since the test began."""
         if self.shots:
             self.step += 1
             self.shots.mkdir(parents=True, exist_ok=True)
-            path = self.shots / f"{self.test}_{self.step:02}_{re.sub(r'[^a-z0-9]+', '_', what.lower())}.png"
+            seconds = time.monotonic() - self.began
+            path = self.shots / f"{self.test}_{self.step:02}_{re.sub(r'[^a-z0-9]+', '_', what.lower())}_{seconds:.0f}s.png"
             if self._session:  # playwright's own would go back to its own metrics
                 path.write_bytes(base64.b64decode(self._session.send("Page.captureScreenshot")["data"]))
             else:
@@ -210,8 +212,9 @@ class Page:
 
     def links(self) -> set[tuple[str, int, str, str]]:
         """(source id, output number, target id, input name) of each link of the graph shown."""
-        found = self.js("""() => app.canvas.graph._nodes.flatMap(n => (n.inputs ?? []).flatMap((input, i) => {
-            const link = n.getInputLink(i);
+        found = self.js("""() => app.canvas.graph._nodes.flatMap(n => (n.inputs ?? []).flatMap(input => {
+            const { links } = app.canvas.graph;  // getInputLink fails at a subgraph's own widgets
+            const link = links.get?.(input.link) ?? links[input.link];
             return link ? [[String(link.origin_id), link.origin_slot, String(n.id), input.name]] : [];
         }))""")
         return {tuple(link) for link in found}
@@ -299,7 +302,7 @@ class Page:
         self.tab.keyboard.type(text)
         self.settle()
 
-    def add(self, name: str, x: float, y: float) -> str:
+    def add(self, name: str, x: float, y: float, shot: str = "") -> str:
         """A node as a person adds it: double-click on the canvas, its name, a click on the one meant. Returns its id."""
         before = {n["id"] for n in self.nodes()}
         box = self.tab.locator("input[role=combobox]:visible").first
@@ -317,6 +320,8 @@ class Page:
                     self.wait(f"name => ({first_line})(name) >= 0", name, timeout=5_000)
                     at = self.js(first_line, name)
                     self.tab.wait_for_timeout(150)
+                if shot:
+                    self.shot(shot)
                 self.tab.locator("[role=option]").nth(at).click(timeout=2_000)
                 break
             self.tab.keyboard.press("Escape")
