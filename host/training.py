@@ -45,6 +45,32 @@ def device_of(model) -> torch.device:
     return model.load_device
 
 
+def computes_in(model) -> torch.dtype:
+    """What a MODEL's network computes in; its weights may be stored in another type."""
+    return model.get_model_object("manual_cast_dtype") or model.model.get_dtype()
+
+
+@contextmanager
+def computing_in(model, dtype: torch.dtype):
+    """The MODEL, loaded, casting as the host does for devices that lack a type, until the block is left."""
+    base, changed = model.model, []
+    before = vars(base).get("manual_cast_dtype")
+    try:
+        base.manual_cast_dtype = dtype
+        for layer in network(model).modules():
+            if getattr(layer, "comfy_cast_weights", True) is False:
+                changed.append((vars(layer), vars(layer).get("comfy_cast_weights")))
+                layer.comfy_cast_weights = True
+        yield
+    finally:
+        base.manual_cast_dtype = before
+        for own, flag in changed:
+            if flag is None:
+                del own["comfy_cast_weights"]
+            else:
+                own["comfy_cast_weights"] = flag
+
+
 def read_weights(layer, device: torch.device, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
     """A layer's weight and bias as it multiplies: patches of a partial load applied, unpacked, scaled."""
     import comfy.ops

@@ -135,6 +135,25 @@ def test_gradients_arrive_in_every_text_adapter_of_every_tower(name, ready):
     assert r.is_untouched(before)
 
 
+def test_text_encoder_stored_in_16_bits_computes_in_float32_and_keeps_no_second_copy():
+    r, kept = Ready("flux"), {}
+    with torch.inference_mode():
+        for p in r.clip.cond_stage_model.parameters():
+            p.data = p.data.to(torch.float16)
+    before = r.state()
+    assert_same(r.ours(), r.by_the_host(), rtol=1e-4, atol=1e-5)
+    task = r.task(grown=True)
+
+    def keep(t):
+        kept[t.data_ptr()] = tuple(t.shape)
+        return t
+
+    with task.attached(), r.text.step(), torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        sum(t.sum() for t in flat(r.text.encode(SUBJECT)).values()).backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in task.text.adapters.parameters())
+    assert not {(64, 64)} & set(kept.values()) and r.is_untouched(before)
+
+
 def test_layers_that_no_word_comes_through_get_no_adapter(ready):
     """SDXL reads CLIP-L before its last layer, and nothing of its pooled output."""
     names = [name for name, _ in ready("sdxl").text.adapters(JOB.adapter, 1)]

@@ -47,8 +47,10 @@ class Dora(Lora):
         return (self._squared + 2.0 * cross + own).clamp_min(0.0).sqrt()
 
     def before(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):  # norms are float32, whatever the layers compute in
+            norms = self._norms()
         # The host adds this epsilon too; a column of zeros is not divided by zero.
-        factor = self.m / (self._norms() + torch.finfo(torch.float32).eps)
+        factor = self.m / (norms + torch.finfo(torch.float32).eps)
         return x * factor.reshape(-1, *[1] * len(self.shape.kernel)).to(x.dtype)
 
     def tensors(self) -> dict[str, Tensor]:

@@ -7,8 +7,8 @@ same memory, and afterwards the very same objects are put back: nothing is copie
 Hosts save memory by ``x += …``, which overwrites what the backward pass needs; within the block such a statement makes a new
 tensor.
 
-Linear layers whose weights are packed into eight bits, or lie on another device, read them once more in the backward pass.
-Autograd alone would keep every unpacked weight until then: the whole model at full size.
+Linear layers whose weights are packed into eight bits, stored in another type than they compute in, or lie on another device,
+read them once more in the backward pass. Autograd alone would keep every unpacked weight until then: the whole model at full size.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ ReadWeights = Callable[[nn.Module, torch.device, torch.dtype], tuple[Tensor, Ten
 
 
 @contextmanager
-def borrowed(network: nn.Module, device: torch.device, read_weights: ReadWeights | None = None):
+def borrowed(network: nn.Module, device: torch.device, read_weights: ReadWeights | None = None, dtype: torch.dtype | None = None):
     """The network, differentiable with respect to what goes through it, until the block is left, however it is left.
 
-    Outside inference mode. ``device`` is where it computes; ``read_weights(layer, device, dtype)`` → W, bias unpacks a layer.
-    The owner must not move or patch weights meanwhile: keep the block as short as one step.
+    Outside inference mode. ``device`` is where it computes, ``dtype`` what in (None: whatever its weights have);
+    ``read_weights(layer, device, dtype)`` → W, bias unpacks a layer. The owner must not move or patch weights meanwhile: keep the
+    block as short as one step.
     """
     routed: list[nn.Module] = []
     replaced: list[tuple[dict, str, Tensor]] = []
@@ -41,7 +42,7 @@ def borrowed(network: nn.Module, device: torch.device, read_weights: ReadWeights
     with torch.inference_mode(False), torch.enable_grad():
         try:
             for layer in network.modules():
-                if read_weights is not None and _reads_again(layer, device):
+                if read_weights is not None and _reads_again(layer, device, dtype):
                     _route(layer, read_weights)
                     routed.append(layer)
                 for table in (layer._parameters, layer._buffers):
@@ -104,16 +105,22 @@ def _stand_in(tensor: Tensor) -> Tensor:
     return bare
 
 
-def _reads_again(layer: nn.Module, device: torch.device) -> bool:
+def _reads_again(layer: nn.Module, device: torch.device, dtype: torch.dtype | None) -> bool:
     weight = getattr(layer, "weight", None)
     if not isinstance(weight, Tensor) or not hasattr(layer, "in_features") or "forward" in vars(layer):
         return False
     packed = type(weight).__name__ == "QuantizedTensor" or (weight.is_floating_point() and weight.element_size() == 1)
-    return packed or weight.device.type != device.type
+    cast = dtype is not None and weight.is_floating_point() and weight.dtype is not dtype
+    return packed or cast or weight.device.type != device.type
 
 
 def _route(layer: nn.Module, read_weights: ReadWeights) -> None:
-    layer.forward = lambda x: _Linear.apply(x, layer, read_weights)
+    def forward(x):
+        if torch.is_autocast_enabled(x.device.type):  # which knows nothing of functions like this one
+            x = x.to(torch.get_autocast_dtype(x.device.type))
+        return _Linear.apply(x, layer, read_weights)
+
+    layer.forward = forward
 
 
 class _Linear(torch.autograd.Function):

@@ -18,6 +18,7 @@ class Job:
 
     A step is ``accumulation`` batches of ``batch_size`` instance pictures and as many prior pictures. ``ema`` 0 and
     ``max_grad_norm`` 0 switch these off. ``text_encoder``: it learns too, at ``text_encoder_lr`` (0: half the learning rate).
+    ``precision`` is what the network computes in (see `precision`).
     """
 
     seed: int = 0
@@ -41,6 +42,7 @@ class Job:
     times_std: float = 1.0
     shift: float = 1.0
     noise_offset: float = 0.0
+    precision: str = "auto"
     data: str = ""
 
     def learning_rate_of(self, parameter: str) -> float:

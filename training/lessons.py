@@ -51,10 +51,22 @@ class DreamBooth:
     ):
         self.native, self.adapters, self.job, self.text = native, adapters, job, text
         self.instances, self.priors = list(instances), list(priors)
+        native.compute_in(job.precision)
+
+    @property
+    def scaled(self) -> bool:
+        """Whether gradients are computed in a type in which small ones vanish."""
+        return self.native.dtype is torch.float16
 
     def named_parameters(self) -> dict[str, nn.Parameter]:
         of_text = {} if self.text is None else self.text.adapters.named_parameters()
         return {**self.adapters.named_parameters(), **{TEXT_ENCODER + name: p for name, p in of_text.items()}}
+
+    def load(self, extra_memory: int = 0) -> None:
+        """Bring all to the device: before the first step, and after previews, for which the host may have moved it away."""
+        if self.text is not None:
+            self.text.model.load(extra_memory)
+        self.native.load(extra_memory)
 
     @contextmanager
     def attached(self):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..host import runs_bf16
 from ..host import training as hosted
 from . import objective
 from .adapters import Adapters, AdapterSettings
@@ -18,6 +19,7 @@ from .checkpointing import checkpointed
 from .errors import TrainingError
 from .frozen import borrowed
 from .full import Full
+from .precision import computing
 
 log = logging.getLogger("viper")
 
@@ -82,6 +84,7 @@ class NativeModel:
         self.table = None if self.target == "flow" else sampling.sigmas.detach().to("cpu", torch.float64, copy=True)
         self.device = hosted.device_of(model)
         self.checkpointing = False  # repeat blocks in the backward pass: slower, far less memory
+        self.computes = self.dtype = hosted.computes_in(model)
         self.within: list[Callable[[], AbstractContextManager]] = []  # what each step is taken within: see `full`
 
     def load(self, extra_memory: int = 0) -> None:
@@ -95,6 +98,10 @@ class NativeModel:
                 return Full(network, settings, self.names(), self.device, self.within, [network])
             read = lambda layer: hosted.read_weights(layer, layer.weight.device, torch.float32)[0]  # noqa: E731
             return Adapters(hosted.network(self.model), settings, seed, read).to(self.device)
+
+    def compute_in(self, precision: str) -> None:
+        """What predictions are computed in from now on (see `precision`), whatever the MODEL computes in elsewhere."""
+        self.dtype = computing(precision, self.computes, runs_bf16(self.device))
 
     def names(self) -> dict[str, list[str]]:
         """Layer → its names in LoRA files."""
@@ -113,7 +120,10 @@ class NativeModel:
         """Around one forward and backward pass, gradients switched on; no loading, sampling or other use of the MODEL in between."""
         again = checkpointed(hosted.network(self.model)) if self.checkpointing else nullcontext()
         with ExitStack() as stack:
-            stack.enter_context(borrowed(self.model.model, self.device, hosted.read_weights))
+            if self.computes not in (self.dtype, torch.float32):
+                stack.enter_context(hosted.computing_in(self.model, self.dtype))
+            reread = None if self.within else self.dtype  # what learns itself must stay in sight of the gradient
+            stack.enter_context(borrowed(self.model.model, self.device, hosted.read_weights, reread))
             for enter in self.within:
                 stack.enter_context(enter())
             stack.enter_context(again)
@@ -131,10 +141,16 @@ class NativeModel:
         if self.target != "flow":  # the host's latents are x₀ + s ε
             x_t = x_t / objective.levels(self.target, noise_level)[0].reshape(-1, *[1] * (x_t.ndim - 1)).to(x_t)
         with hosted.raw_output(self.model) as outputs:
-            hosted.apply_model(self.model, x_t, noise_level.to(x_t), joined)
+            with self._autocast():
+                hosted.apply_model(self.model, x_t, noise_level.to(x_t), joined)
         if len(outputs) != 1 or not isinstance(outputs[0], Tensor) or outputs[0].shape != x_t.shape:
             raise TrainingError("This model's network does not answer with one latent: its family cannot be trained here.")
         return outputs[0].float()
+
+    def _autocast(self):
+        """16 bits for a model in float32: what is summed over its layers stays float32."""
+        lower = self.computes is torch.float32 and self.dtype is not torch.float32
+        return torch.autocast(self.device.type, self.dtype) if lower else nullcontext()
 
     def preflight(
         self,

@@ -56,7 +56,8 @@ class TextModel:
         """Around one forward and backward pass, gradients switched on; no loading, encoding or other use of the CLIP in between."""
         again = checkpointed(hosted.text_network(self.clip)) if self.checkpointing else nullcontext()
         with ExitStack() as stack:
-            stack.enter_context(borrowed(hosted.text_network(self.clip), self.device, hosted.read_weights))
+            reread = None if self.within else torch.float32  # what hosts encode in
+            stack.enter_context(borrowed(hosted.text_network(self.clip), self.device, hosted.read_weights, reread))
             for enter in self.within:
                 stack.enter_context(enter())
             stack.enter_context(again)

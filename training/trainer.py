@@ -18,13 +18,16 @@ from . import draws, optimizers
 from .errors import TrainingError
 from .job import Job
 from .objective import Loss
+from .precision import LossScale
 
 STATE = "state.pt"
 SERIES = ("loss", "instance", "prior", "learning_rate", "grad_norm")
 
 
 class Task(Protocol):
-    """What a training needs of a model and its data."""
+    """What a training needs of a model and its data. ``scaled`` may be missing, which is False."""
+
+    scaled: bool  # gradients are computed in float16: the loss needs a factor
 
     def named_parameters(self) -> dict[str, nn.Parameter]:
         """What learns, float32, in an order that never changes."""
@@ -58,6 +61,7 @@ class Trainer:
             groups = optimizers.groups(named, self.job.learning_rate_of)
             self._optimizer = optimizers.optimizer(self.job.optimizer, groups, self.job.learning_rate)
             self._schedule = optimizers.schedule(self.job.schedule, self._optimizer, self.job.warmup_steps, self.job.steps)
+            self._scale = LossScale() if getattr(self.task, "scaled", False) else None
             self._average = optimizers.average(self.job.ema, self._parameters)
         self.done = 0
         self.series: dict[str, list[float]] = {name: [] for name in SERIES}  # without prior pictures "prior" stays empty
@@ -87,22 +91,33 @@ class Trainer:
                 raise
 
     def _gradients(self, stop) -> dict[str, float]:
+        """The step's gradients, clipped, in the parameters, and its figures; tried again while a factor on the loss is too large."""
+        while True:
+            told = self._attempt(stop)
+            if self._scale is None or not math.isfinite(told["loss"]) or self._scale.tell(told["grad_norm"]):
+                break
+        if not (math.isfinite(told["loss"]) and math.isfinite(told["grad_norm"])):
+            raise TrainingError(f"Step {self.done + 1} gives numbers that are not finite: lower the learning rate, or train in bf16.")
+        return told
+
+    def _attempt(self, stop) -> dict[str, float]:
         job, told = self.job, {}
+        factor = 1.0 if self._scale is None else self._scale.factor
         self._clear()
         self.task.new_step(self.done)
         for part in range(job.accumulation):
             stop()
             with self.task.step():
                 loss = self.task.loss(draws.numbers(self.done, part, job.batch_size, job.accumulation))
-                (loss.total / job.accumulation).backward()
+                (loss.total / job.accumulation * factor).backward()
             for name, term in (("loss", loss.total), ("instance", loss.instance), ("prior", loss.prior)):
                 if term is not None:
                     told[name] = told.get(name, 0.0) + float(term.detach()) / job.accumulation
+        if self._scale is not None:
+            self._scale.undo(self._parameters)
         limit = job.max_grad_norm or math.inf
         told["grad_norm"] = float(torch.nn.utils.clip_grad_norm_(self._parameters, limit))
         told["learning_rate"] = self._schedule.get_last_lr()[0]
-        if not (math.isfinite(told["loss"]) and math.isfinite(told["grad_norm"])):
-            raise TrainingError(f"Step {self.done + 1} gives numbers that are not finite: lower the learning rate, or train in bf16.")
         return told
 
     def _update(self, told: dict[str, float]) -> None:
@@ -134,6 +149,7 @@ class Trainer:
             "weights": {name: p.detach() for name, p in self.task.named_parameters().items()},
             "optimizer": self._optimizer.state_dict(),
             "schedule": {k: v for k, v in self._schedule.state_dict().items() if k != "lr_lambdas"},
+            "scale": None if self._scale is None else self._scale.state_dict(),
             "average": None if self._average is None else self._average.state_dict(),
         }
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -158,6 +174,8 @@ class Trainer:
                 p.copy_(state["weights"][name])
             self._optimizer.load_state_dict(state["optimizer"])
             self._schedule.load_state_dict({**self._schedule.state_dict(), **state["schedule"]})
+            if self._scale is not None and state["scale"] is not None:  # on another device it may have needed none
+                self._scale.load_state_dict(state["scale"])
             if self._average is not None:
                 self._average.load_state_dict(state["average"])
         self.done, self.series = state["done"], state["series"]
