@@ -244,6 +244,8 @@ def test_first_step_falls_back_where_memory_is_short_and_learns_the_same(train, 
     assert any("gradient checkpointing is on · each batch in 2 parts" in text for text in told)
     for name, value in plain.subject.unet.items():
         torch.testing.assert_close(saved.subject.unet[name], value, rtol=1e-3, atol=2e-4)
+    more = train(name="short", batch_size=2, prior="off", steps=5)
+    assert len(more.series["loss"]) == 5, "another run, with more memory, goes on"
 
 
 @pytest.mark.parametrize(

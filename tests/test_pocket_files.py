@@ -22,6 +22,21 @@ def test_everything_that_ships_is_small():
     assert (POCKET / "weights" / "encoders.safetensors").stat().st_size <= 8e6
     assert (POCKET / "weights" / "looks.safetensors").stat().st_size <= 150_000
     assert (POCKET / "samples.jpg").stat().st_size <= 200_000
+    assert all(f.stat().st_size <= 30_000 for f in (POCKET / "subjects").iterdir())
+
+
+def test_subjects_to_try_dreambooth_with_are_held_out_and_their_class_is_known(vocabulary):
+    from viper.pocket.subjects import CLASS_NOUNS, FOLDER, subject_pictures
+
+    assert set(CLASS_NOUNS) <= set(vocabulary["subjects"]["held_out"]) and {f.stem for f in FOLDER.iterdir()} == set(CLASS_NOUNS)
+    words = {word for part in captions.SHARES for s in vocabulary["subjects"][part].values() for word in s["words"]}
+    assert set(CLASS_NOUNS.values()) <= words
+    for name in CLASS_NOUNS:
+        pictures = subject_pictures(name)
+        assert pictures.shape == (4, 256, 256, 3) and 0 <= float(pictures.min()) < float(pictures.max()) <= 1
+        assert all((pictures[0] - other).abs().max() > 0.1 for other in pictures[1:]), "four poses"
+    with pytest.raises(ValueError, match="choose owl"):
+        subject_pictures("cat")
 
 
 def test_held_out_subjects_and_pairs_are_never_drawn(vocabulary):

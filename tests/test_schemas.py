@@ -131,6 +131,7 @@ CONTRACT = {
     "ViPerApplyGuidance": ("model", "liked", "disliked", "beta", "guidance?", "beta_disliked?"),
     "ViPerGuidanceOptions": ("start_percent", "end_percent", "schedule", "rescale"),
     "ViPerLoadPocketModel": (),
+    "ViPerPocketSubject": ("subject",),
     "ViPerRareToken": ("clip", "seed", "tokens?", "word?"),
     "ViPerDreamBoothDataset": (
         *("identifier", "class_noun", "images?", "folder?", "masks?", "captions?", "class_images?", "class_folder?"),

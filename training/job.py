@@ -71,8 +71,14 @@ class Job:
             raise TrainingError(f"This is no training that can be read ({e}).") from e
 
     def differences(self, other: Job) -> list[str]:
-        """What makes ``other`` another training: ``rank 16 instead of 8``. More steps are the same one, at a constant rate."""
+        """What makes ``other`` another training: ``rank 16 instead of 8``.
+
+        More steps are the same one, at a constant rate; so is a step cut into more parts, as where memory is short.
+        """
         mine, others = (_flat(asdict(job)) for job in (self, other))
+        if self.batch_size * self.accumulation == other.batch_size * other.accumulation:
+            for values in (mine, others):
+                values.pop("batch_size"), values.pop("accumulation")
         if self.schedule.startswith("constant") and other.schedule == self.schedule:
             mine.pop("steps"), others.pop("steps")
         if not (self.text_encoder or other.text_encoder):

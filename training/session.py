@@ -78,11 +78,13 @@ class Session:
     def prior(self) -> str:
         """``made``, ``supplied``, ``frozen`` or ``off``."""
         wish, have = self.options.prior, bool(self.dataset.class_pictures)
+        if self.options.prior_weight == 0.0:
+            return "off"
         if wish == "supplied" and not have:
             raise TrainingError("The prior is set to supplied, but the dataset has no class pictures: give some, or choose auto or made.")
         if wish == "auto":
             return "supplied" if have else "made"
-        return "off" if self.options.prior_weight == 0.0 else wish
+        return wish
 
     def job(self) -> Job:
         """Everything that decides what comes out."""
@@ -147,7 +149,7 @@ class Session:
     def lessons(self, native: NativeModel) -> tuple[list[Lesson], list[Lesson]]:
         """Those of the subject and those of its class."""
         multiple = host.cell(self.vae)
-        views = self.dataset.views(self.resolution, multiple, self.seed)
+        views = list(self.dataset.views(self.resolution, multiple, self.seed))
         class_views = self._class_views(multiple)
         bar = host.progress(len(views) + len(class_views))
         instances, priors = [], []
@@ -320,7 +322,7 @@ class Session:
     def _sheet(self, steps: int) -> np.ndarray:
         """Every preview so far, one row a step; the subject's own pictures above."""
         multiple = host.cell(self.vae)
-        own = [_pixels(v.pixels) for v in self.dataset.views(self.resolution, multiple, self.seed)[:PREVIEWS]]
+        own = [_pixels(v.pixels) for v in self.dataset.views(self.resolution, multiple, self.seed, warn=False)[:PREVIEWS]]
         rows = [("your pictures", own)]
         prompts = self._preview_prompts
         for path in sorted((self.folder / "previews").glob(f"*{self._shot(0).name[6:]}")):
