@@ -54,7 +54,8 @@ def _behind(g: Graph, train: Node, words: list[str]) -> list:
     prompts = []
     for n, text in enumerate(words):
         title = f"… {text}"
-        prompts.append((title, g.add("StringConcatenate", (0, 640 * n), (300, 190), title, string_a=train[6], string_b=text, delimiter=", ")[0]))
+        said = g.add("StringConcatenate", (0, 640 * n), (300, 190), title, string_a=train[6], string_b=text, delimiter=", ")
+        prompts.append((title, said[0]))
     return prompts
 
 
@@ -136,8 +137,8 @@ def subject_from_other_sides() -> Graph:
         _picture(g, train, pocket, title, train[6], negative, latent, 5, 0.8, n)
     g.note(
         "### Another view\n\nAll four pictures look to the left. A rough start (here one of them, mirrored or turned; a sketch will do) "
-        "goes into **VAE Encode**, and denoise 0.8 draws it anew as the subject. With a large model the words do it alone: *seen from behind*, "
-        "*from above*.",
+        "goes into **VAE Encode**, and denoise 0.8 draws it anew as the subject. With a large model the words do it alone: *seen from "
+        "behind*, *from above*.",
         (-380, 0), (340, 220),
     )  # fmt: skip
     g.note(CHECKPOINT, (1400, 0), (320, 220))
@@ -169,8 +170,8 @@ def my_subject_my_taste() -> Graph:
         g.add("SaveImage", (1060, 720 * n + 110), (300, 330), title, images=image[0], filename_prefix=f"viper/{g.name}")
     g.note(
         "### Your own subject to your own taste\n\nDreamBooth says *what*, ViPer says *how*: the trained model and its text encoder go "
-        "into **Preference Conditioning** and **KSampler (Preference)** like any other. Change the comments, queue again: the training is done, "
-        "only the pictures are drawn anew.",
+        "into **Preference Conditioning** and **KSampler (Preference)** like any other. Change the comments, queue again: the training is "
+        "done, only the pictures are drawn anew.",
         (-380, 0), (340, 240),
     )  # fmt: skip
     g.note(CHECKPOINT, (1400, 0), (320, 220))
