@@ -6,6 +6,7 @@ and is written last, so an interrupted set-up is simply done again.
 
     COMFYUI_PATH        use this ComfyUI instead of the default one (it is never written to)
     VIPER_CHROMIUM      the browser for the tests of the page, where it is not found by itself
+    VIPER_SHOTS         a folder for the screenshots of those tests; without it none are taken
     UV_*, PIP_* …       your own package settings are respected (UV_TORCH_BACKEND=auto picks GPU wheels)
 """
 

@@ -5,7 +5,7 @@ import { commentsWidget } from "./js/comments.js";
 import { addChips } from "./js/chips.js";
 import { addProfile } from "./js/profile.js";
 import { rankingWidget } from "./js/ranking.js";
-import { addStyle, watchRuns } from "./js/host.js";
+import { addStyle, rememberAtTheEnd, watchRuns } from "./js/host.js";
 
 /** Inputs that get a widget of ours instead of the page's text box: node → input → widget type. */
 const OURS = {
@@ -19,6 +19,7 @@ app.registerExtension({
   init() {
     addStyle(new URL("./viper.css", import.meta.url).href);
     watchRuns();
+    rememberAtTheEnd();
   },
 
   getCustomWidgets() {

@@ -48,6 +48,10 @@ def browser():
         browser.close()
 
 
+def _give_a_picture(base: Path):
+    Image.new("RGB", (64, 64), "teal").save(base / "input" / "example.png")  # a new Load Image shows the first picture there is
+
+
 def _serve(tmp_path_factory, name: str, *args: str):
     from viper.devtools.process import Host, temporary_base
     from viper.tests.host_server import Server, host_path
@@ -57,15 +61,16 @@ def _serve(tmp_path_factory, name: str, *args: str):
         pytest.skip("needs the host: run `python dev.py test`, or set COMFYUI_PATH")
     log = tmp_path_factory.mktemp(name) / "host.log"
     with temporary_base() as base:
-        Image.new("RGB", (64, 64), "teal").save(base / "input" / "example.png")  # a new Load Image shows the first picture there is
+        _give_a_picture(base)
         with Host(path, base, log, "--cpu", "--preview-method", "auto", *args) as running:
             yield Server(running)
 
 
 @pytest.fixture(scope="session")
-def shipped(tmp_path_factory):
-    """The host with the frontend it asks for."""
-    yield from _serve(tmp_path_factory, "shipped")
+def shipped(server):
+    """The host with the frontend it asks for: the one that the other tests have started."""
+    _give_a_picture(server.base)
+    return server
 
 
 @pytest.fixture(scope="session")

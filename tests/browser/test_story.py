@@ -43,7 +43,7 @@ def test_an_artist_gets_from_an_empty_graph_to_a_picture_of_their_taste(page, pa
 
     # A first run: nobody has said anything yet.
     if not page.shots:
-        page.set(drawn, "steps", 6)
+        page.set(drawn, "steps", 4)
     plain = page.pictures(page.run(), shown)
     page.shot("plain")
 
@@ -69,8 +69,8 @@ def test_an_artist_gets_from_an_empty_graph_to_a_picture_of_their_taste(page, pa
     cards.nth(4).locator("[data-viper-part=say]").click()
     page.type("soft light")
 
-    # Tomorrow it is still there.
-    page.reload(kept="soft light")
+    # Tomorrow it is still there, and so is the sentence that was being written.
+    page.reload(kept=SAID[-1][0])
     cards.nth(4).wait_for(state="attached")
     told = [*SAID, ("soft light", None)]
     assert [cards.nth(n).locator("textarea").input_value() for n in range(5)] == [words for words, _ in told]

@@ -67,6 +67,11 @@ export function remember() {
   else tracker?.checkState?.();
 }
 
+/** The page stores a graph when it takes note of a change, which it does not while one types: words of a tab that is closed stay, too. */
+export function rememberAtTheEnd() {
+  window.addEventListener("beforeunload", remember);
+}
+
 /** @param {any} node */
 export function redraw(node) {
   node.graph?.setDirtyCanvas?.(true, true);
@@ -214,7 +219,18 @@ export function wiredFile(node, name) {
 
 /** Is input `name` fed by a link? @param {any} node @param {string} name @returns {boolean} */
 export function isLinked(node, name) {
-  return node.inputs?.some((/** @type {any} */ i) => (i.widget?.name ?? i.name) === name && i.link != null) ?? false;
+  const input = node.inputs?.find((/** @type {any} */ i) => (i.widget?.name ?? i.name) === name);
+  return input?.link != null && !isShownOutside(node, name, input.link);
+}
+
+/** Is the link from the subgraph's own input, and our very element on its node outside, as 1.32.9 has it? Newer pages show none there. */
+function isShownOutside(/** @type {any} */ node, /** @type {string} */ name, /** @type {any} */ id) {
+  const root = app.rootGraph ?? app.graph;
+  const element = widgetOf(node, name)?.element;
+  const link = node.graph?.links?.get?.(id) ?? node.graph?.links?.[id];
+  if (!element || link?.origin_id !== -10) return false; // the host's id for a subgraph's inputs
+  return [root, ...(root?.subgraphs?.values?.() ?? [])].some((graph) => graph._nodes.some((/** @type {any} */ n) => n.subgraph === node.graph
+    && n.widgets?.some((/** @type {any} */ w) => w.element === element && !isLinked(n, w.name))));
 }
 
 /** @type {{id: string, pictures: FileRef[]}} */

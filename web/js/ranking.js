@@ -151,7 +151,11 @@ class RankingView {
     await Promise.race([all, new Promise((done) => setTimeout(done, 1000))]);
   }
 
+  /** What is known without the server. */
   #dim() {
+    const { length } = this.ranking.pairs;
+    this.undo.disabled = !length;
+    this.count.textContent = isLinked(this.node, this.name) ? "" : t("ranked", { n: length });
     this.arena.classList.toggle("viper-busy", this.waits);
     this.arena.setAttribute("aria-busy", String(this.waits));
     this.pass.disabled = !this.pair;
@@ -269,9 +273,7 @@ class RankingView {
     const wired = isLinked(this.node, this.name);
     const { pictures, pairs } = this.#all();
     const focused = this.root.contains(document.activeElement);
-    this.undo.disabled = !pairs.length;
     this.#dim();
-    this.count.textContent = wired ? "" : t("ranked", { n: pairs.length });
     if (wired) return this.arena.replaceChildren(h("p.viper-note", null, t("wired")));
     if (this.pair) this.#showPair(this.pair);
     else if (!this.waits || pictures.length < 2) this.arena.replaceChildren(h("p.viper-note", null, t(pictures.length < 2 ? "two" : "all_ranked")));
