@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -124,6 +125,14 @@ def test_model_that_cannot_be_loaded_is_named(tmp_path):
 def test_accelerate_is_asked_for_when_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "accelerate", None)
     with pytest.raises(TrainingError, match="needs the library accelerate"):
+        launch.together()
+
+
+def test_sharded_models_are_refused(monkeypatch):
+    accelerate = pytest.importorskip("accelerate", reason="needs the optional package accelerate")
+    sharded = SimpleNamespace(distributed_type=accelerate.utils.DistributedType.FSDP)
+    monkeypatch.setattr(accelerate, "Accelerator", lambda **settings: sharded)
+    with pytest.raises(TrainingError, match="each process holds the whole model"):
         launch.together()
 
 
