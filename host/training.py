@@ -120,6 +120,29 @@ def model_conds(model, conditioning, latent: torch.Tensor, keep_graph: bool = Fa
         return {name: cond._copy_with(_plain(cond.cond)) for name, cond in conds.items()}
 
 
+def cond_parts(conds: dict) -> dict[str, tuple[str, object]]:
+    """``{name: (the COND's class, its value)}``. Raises ValueError for a class that is not the host's own."""
+    import comfy.conds
+
+    other = next((name for name, cond in conds.items() if getattr(comfy.conds, type(cond).__name__, None) is not type(cond)), None)
+    if other is not None:
+        raise ValueError(f"{other} is of another pack's making")
+    return {name: (type(cond).__name__, cond.cond) for name, cond in conds.items()}
+
+
+def conds_of(parts: dict) -> dict:
+    """The reverse of `cond_parts`. Raises ValueError for a class that this host does not have."""
+    import comfy.conds
+
+    made = {}
+    for name, (kind, value) in parts.items():
+        maker = getattr(comfy.conds, kind, None)
+        if not (isinstance(maker, type) and issubclass(maker, comfy.conds.CONDRegular)):
+            raise ValueError(f"this host has no {kind}")
+        made[name] = maker(value)
+    return made
+
+
 def join_conds(each: Sequence[dict]) -> dict | None:
     """The conds of a batch out of those of its samples; None when they do not fit into one call."""
     joined = {}
@@ -151,6 +174,27 @@ def _plain(value):
     if isinstance(value, (list, tuple)):
         return type(value)(_plain(item) for item in value)
     return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def model_from_files(where: dict, with_text: bool) -> tuple:
+    """``(MODEL, CLIP)``, the CLIP None where it is not asked for or has no file.
+
+    ``where`` is ``{"checkpoint": path}`` or ``{"unet": path, "clip": [paths], "clip_type": name}``. Raises ValueError.
+    """
+    import comfy.sd
+
+    if "checkpoint" in where:
+        return comfy.sd.load_checkpoint_guess_config(where["checkpoint"], output_vae=False, output_clip=with_text)[:2]
+    if "unet" not in where:
+        raise ValueError("A model is named by checkpoint, or by unet and clip.")
+    clip = None
+    if with_text and where.get("clip"):
+        paths = where["clip"] if isinstance(where["clip"], list) else [where["clip"]]
+        kind = getattr(comfy.sd.CLIPType, str(where.get("clip_type", "stable_diffusion")).upper(), None)
+        if kind is None:
+            raise ValueError(f"There is no clip_type {where['clip_type']!r}: use one of the host's Load CLIP.")
+        clip = comfy.sd.load_clip(ckpt_paths=paths, clip_type=kind)
+    return comfy.sd.load_diffusion_model(where["unet"]), clip
 
 
 # --- a CLIP that can be trained ------------------------------------------------------------------------------------------

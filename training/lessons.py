@@ -166,10 +166,10 @@ class DreamBooth:
         errors = objective.squared_errors(predicted, wanted, None if mask is None else mask.to(device))
         return errors, objective.loss_weight(job.weighting, target, alpha, sigma, job.gamma)
 
-    def preflight(self) -> Preflight:
-        """One batch, before the long work; inside `attached`. Raises TrainingError when it cannot be trained."""
+    def preflight(self, batch_size: int = 0) -> Preflight:
+        """One batch (0: of the job's size), before the long work; inside `attached`. Raises TrainingError when it cannot be trained."""
         self.new_step(0)
-        first = draws.numbers(0, 0, self.job.batch_size, self.job.accumulation)
+        first = draws.numbers(0, 0, batch_size or self.job.batch_size, self.job.accumulation)
         of_text = [] if self.text is None else [(TEXT_ENCODER + name, part) for name, part in self.text.adapters]
         told = self.native.preflight([*self.adapters, *of_text], lambda: self.loss(first).total, self.step)
         if of_text and {name for name, _ in of_text} <= set(told.unreached):

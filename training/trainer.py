@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from . import draws, optimizers
 from .errors import TrainingError
@@ -42,19 +42,45 @@ class Task(Protocol):
         """Around each forward and backward pass."""
 
 
+class Peers(Protocol):
+    """The processes that take each step together; the one of index 0 writes."""
+
+    index: int
+    count: int
+
+    def mean(self, tensors: Iterable[Tensor]) -> None:
+        """Make each tensor the mean of it over all processes, in place."""
+
+
+class Alone:
+    """One process."""
+
+    index, count = 0, 1
+
+    def mean(self, tensors: Iterable[Tensor]) -> None:
+        pass
+
+
 @dataclass
 class Trainer:
     """One training in one folder. `run` it; run it again after whatever stopped it, and the outcome is the same, bit for bit.
 
-    ``save_every`` steps the state is written, and also when a run is left by Cancel or an error.
+    ``save_every`` steps the state is written, and also when a run is left by Cancel or an error. ``peers`` share the job's batches
+    evenly, so that their number decides nothing but the time.
     """
 
     job: Job
     task: Task
     folder: Path
     save_every: int = 100
+    peers: Peers = field(default_factory=Alone)
 
     def __post_init__(self):
+        self.share, rest = divmod(self.job.batch_size, self.peers.count)  # samples of a batch that this process sees
+        if rest:
+            raise TrainingError(
+                f"A batch of {self.job.batch_size} cannot be shared by {self.peers.count} processes: make it a multiple of their number."
+            )
         with torch.inference_mode(False):
             named = self.task.named_parameters()
             self._parameters = list(named.values())
@@ -108,17 +134,31 @@ class Trainer:
         for part in range(job.accumulation):
             stop()
             with self.task.step():
-                loss = self.task.loss(draws.numbers(self.done, part, job.batch_size, job.accumulation))
+                loss = self.task.loss(draws.numbers(self.done, part, self.share, job.accumulation, self.peers.index, self.peers.count))
                 (loss.total / job.accumulation * factor).backward()
             for name, term in (("loss", loss.total), ("instance", loss.instance), ("prior", loss.prior)):
                 if term is not None:
                     told[name] = told.get(name, 0.0) + float(term.detach()) / job.accumulation
+        if self.peers.count > 1:
+            self._share(told)
         if self._scale is not None:
             self._scale.undo(self._parameters)
         limit = job.max_grad_norm or math.inf
         told["grad_norm"] = float(torch.nn.utils.clip_grad_norm_(self._parameters, limit))
         told["learning_rate"] = self._schedule.get_last_lr()[0]
         return told
+
+    def _share(self, told: dict[str, float]) -> None:
+        """Gradients and figures of the whole batch, out of every process's share."""
+        device = self._parameters[0].device
+        reached = torch.tensor([float(p.grad is not None) for p in self._parameters], device=device)
+        figures = torch.tensor(list(told.values()), device=device)
+        self.peers.mean([reached, figures])
+        for p, anywhere in zip(self._parameters, reached.tolist(), strict=True):
+            if anywhere and p.grad is None:
+                p.grad = torch.zeros_like(p)
+        self.peers.mean(p.grad for p in self._parameters if p.grad is not None)
+        told.update(zip(told, figures.tolist(), strict=True))
 
     def _update(self, told: dict[str, float]) -> None:
         self._optimizer.step()
@@ -141,7 +181,9 @@ class Trainer:
     # --- the state ---
 
     def save(self) -> None:
-        """Raises OSError; the former state then stays."""
+        """Raises OSError; the former state then stays. Of several processes the first one writes: all are in the same state."""
+        if self.peers.index:
+            return
         state = {
             "job": self.job.to_json(),
             "done": self.done,
