@@ -71,9 +71,13 @@ class Study:
         views = self.dataset(place).views(SIDE, host.cell(self.vae), 0)
         return torch.stack([_bytes(view.pixels) for view in views])
 
+    def dressed(self, place: int) -> Tensor:
+        """(prompts · 4, 128, 128, 3) uint8: the same pictures in the look that each prompt asks for, the best that can be hoped for."""
+        return _subjects.dressed(_subjects.frames(self.work, SUBJECTS[place]))
+
     def key(self, way: Way, place: int) -> str:
         """Of all that decides the pictures."""
-        drawing = [_subjects.PROMPTS, SEEDS, CLASS_SEEDS, STEPS, CFG, SAMPLER, SCHEDULER]
+        drawing = [list(_subjects.PROMPTS), SEEDS, CLASS_SEEDS, STEPS, CFG, SAMPLER, SCHEDULER]
         training = [self.steps, CLASS_IMAGES, BATCH] if way.who != "plain" else []
         what = [VERSION, self.weights, SUBJECTS[place].code, self.identifiers[place], asdict(way), training, drawing]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]

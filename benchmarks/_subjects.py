@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from viper.host.training import tokenizers
@@ -51,10 +52,11 @@ SUBJECTS = tuple(
         ("1f432", "dragon-face", "dragon's head", "dragon"),
     )
 )
-PROMPTS = (
-    "a {}", "a {}, watercolor", "a {}, night sky", "a {}, meadow", "a {}, blue tones", "a {}, pixelated", "a {}, sepia",
-    "a {}, in the snow", "a {}, pastel colors", "a purple {}",
-)  # fmt: skip
+PROMPTS = {  # each with the look that the recipe of the pocket model calls so
+    "a {}": "", "a {}, watercolor": "watercolor", "a {}, night sky": "night sky", "a {}, meadow": "meadow", "a {}, blue tones": "blue",
+    "a {}, pixelated": "pixelated", "a {}, sepia": "sepia", "a {}, in the snow": "snow", "a {}, pastel colors": "pastel",
+    "a purple {}": "purple subject",
+}  # fmt: skip
 
 
 def noun_of(place: int, which: str = "correct") -> str:
@@ -74,8 +76,8 @@ def rare_word(clip, place: int) -> str:
     return identifiers.find(tokenizers(clip), seed=place, is_word=known.__contains__).word
 
 
-def frames(work: Path, subject: Subject) -> list[np.ndarray]:
-    """The subject's pictures (256, 256, 3) uint8; all are fetched and unpacked when the first one is asked for."""
+def frames(work: Path, subject: Subject) -> list[Image.Image]:
+    """The subject's pictures, RGBA (256, 256); all are fetched and unpacked when the first one is asked for."""
     folder = work / "instances"
     if not (folder / "all").exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,23 +86,39 @@ def frames(work: Path, subject: Subject) -> list[np.ndarray]:
         with tarfile.open(icons.archive(work, PACKAGE["fluent-anim"][0])) as tar:
             for member in tar:
                 if member.name in wanted:
-                    for n, picture in enumerate(_on_white(tar.extractfile(member).read())):
+                    for n, picture in enumerate(_unpacked(tar.extractfile(member).read())):
                         picture.save(folder / f"{wanted[member.name].code}-{n}.png")
         (folder / "all").touch()
-    return [np.array(Image.open(folder / f"{subject.code}-{n}.png")) for n in range(COUNT)]
+    return [Image.open(folder / f"{subject.code}-{n}.png") for n in range(COUNT)]
 
 
-def _on_white(data: bytes) -> list[Image.Image]:
+def _unpacked(data: bytes) -> list[Image.Image]:
     animation, pictures = Image.open(io.BytesIO(data)), []
     for n in range(COUNT):
         animation.seek(n * animation.n_frames // COUNT)
-        frame = animation.convert("RGBA").resize((SIDE, SIDE), Image.LANCZOS)
-        picture = Image.new("RGBA", frame.size, "white")
-        picture.alpha_composite(frame)
-        pictures.append(picture.convert("RGB"))
+        pictures.append(animation.convert("RGBA").resize((SIDE, SIDE), Image.LANCZOS))
     return pictures
 
 
-def dataset(pictures: list[np.ndarray], identifier: str, noun: str) -> Dataset:
+def on_white(picture: Image.Image) -> np.ndarray:
+    """(256, 256, 3) uint8."""
+    whole = Image.new("RGBA", picture.size, "white")
+    whole.alpha_composite(picture)
+    return np.array(whole.convert("RGB"))
+
+
+def dressed(pictures: list[Image.Image]) -> torch.Tensor:
+    """The subject's own pictures in the look of each prompt, by the recipe: (prompts · pictures, 128, 128, 3) uint8."""
+    from viper.pocket.recipe.attributes import dress
+    from viper.pocket.recipe.captions import group_of
+
+    groups, generator = group_of(icons.vocabulary()), torch.Generator().manual_seed(1)
+    rgba = torch.stack([torch.from_numpy(np.array(p)) for p in pictures]).movedim(-1, 1).float() / 255
+    rgba = F.interpolate(rgba, size=(icons.SIZE, icons.SIZE), mode="area")
+    worn = [dress(rgba, [look] if look else [], groups, generator) for look in PROMPTS.values()]
+    return (255 * torch.cat(worn).clamp(0, 1)).round().byte().movedim(1, -1)
+
+
+def dataset(pictures: list[Image.Image], identifier: str, noun: str) -> Dataset:
     caption = prompt(identifier, noun)
-    return Dataset(identifier, noun, tuple(Picture(torch.from_numpy(p), None, caption) for p in pictures))
+    return Dataset(identifier, noun, tuple(Picture(torch.from_numpy(on_white(p)), None, caption) for p in pictures))
