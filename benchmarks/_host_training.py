@@ -122,7 +122,7 @@ def pocket_runs(batch: int, latents: list, words: list, prior_words: list) -> di
     with torch.inference_mode():
         native = NativeModel(load_pocket_model()[0])
     native.load()
-    instances, priors = _lessons(native, latents, words), _lessons(native, latents, prior_words)
+    instances, priors = lessons(native, latents, words), lessons(native, latents, prior_words)
 
     def host_run(steps: int) -> list[float]:
         with torch.inference_mode():
@@ -135,11 +135,12 @@ def pocket_runs(batch: int, latents: list, words: list, prior_words: list) -> di
     return {**runs, "host": host_run}
 
 
-def _lessons(native: NativeModel, latents: list, words: list, **given) -> list[Lesson]:
+def lessons(native: NativeModel, latents: list, words: list) -> list[Lesson]:
+    """``latents`` as the network takes them, all with one prompt."""
     with torch.inference_mode(False):
         own = [x.detach().clone().to(native.device).float() for x in latents]
     with torch.inference_mode():
-        return [Lesson(x, native.conds(words, x, **given)) for x in own]
+        return [Lesson(x, native.conds(words, x)) for x in own]
 
 
 # --- memory --------------------------------------------------------------------------------------------------------------
@@ -174,8 +175,8 @@ def probe(who: str, batch: int, steps: int) -> int:
     else:
         native = NativeModel(model)
         native.load()
-        instances = _lessons(native, latents, words)
-        priors = _lessons(native, latents, prior_words) if who == "ours, prior" else []
+        instances = lessons(native, latents, words)
+        priors = lessons(native, latents, prior_words) if who == "ours, prior" else []
         run = lambda: our_steps(native, instances, priors, steps, batch)  # noqa: E731
     before = high_water()
     run()
