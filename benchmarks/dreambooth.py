@@ -209,8 +209,9 @@ def nouns_part(bench: Bench, subjects: int) -> str:
     from viper.benchmarks import _subjects
     from viper.benchmarks._study_subjects import Way
 
-    rows = {f"{noun} class noun": bench.measure(Way(noun=noun), subjects) for noun in _subjects.NOUNS}
-    extra = {f"{noun} class noun": " / ".join(PAPER_NOUNS[noun]) for noun in _subjects.NOUNS}
+    titles = {noun: "no class noun" if noun == "none" else f"{noun} class noun" for noun in _subjects.NOUNS}
+    rows = {title: bench.measure(Way(noun=noun), subjects) for noun, title in titles.items()}
+    extra = {title: " / ".join(PAPER_NOUNS[noun]) for noun, title in titles.items()}
     wrong = ", ".join(f"{_subjects.SUBJECTS[i].name}: {_subjects.noun_of(i, 'wrong')}" for i in range(subjects))
     falls = [mean(a, n) > mean(b, n) for n in bench.encoders.NAMES for a, b in zip(rows.values(), list(rows.values())[1:], strict=False)]
     names = ("second", "CLIP-I", "identified by second", "identified by CLIP-I")
@@ -244,7 +245,7 @@ def host_part(bench: Bench, subjects: int) -> str:
     return text + f"\n\n{note}\n\n" + "\n".join(verdicts)
 
 
-def speed_part(study, threads: int, rounds: int, steps: int = 4) -> str:
+def speed_part(study, threads: int, rounds: int, steps: int = 6) -> str:
     import torch
 
     from viper import host
@@ -298,7 +299,7 @@ def main() -> None:
     parser.add_argument("--part", choices=(*PARTS, "all"), default="main")
     parser.add_argument("--subjects", type=int, default=0, help="the first of the twelve; 0: all in main, 4 in the other parts")
     parser.add_argument("--steps", type=int, default=60, help="of a training")
-    parser.add_argument("--rounds", type=int, default=5, help="of the speed part")
+    parser.add_argument("--rounds", type=int, default=7, help="of the speed part")
     parser.add_argument("--family", choices=("sd15", "sdxl"), help="measure speed and memory at true size instead (needs a CUDA device)")
     parser.add_argument("--out", type=Path, help="write the tables into this file as well")
     parser.add_argument("--sheet", type=Path, help="a page of pictures to look at")
