@@ -5,10 +5,14 @@
     PRES              mean cosine of pictures of the class to the subject's own: how much of the class it has taken; lower is better
     DIV               mean distance between pictures of one prompt; higher is better
     identified        share of pictures that lie nearest to the mean of their own subject's pictures, of all subjects
+    … in its look     the same among all subjects' own pictures in the look that the prompt asks for, dressed by the pocket model's recipe
+    look seen         share of pictures in which the judge names the look that the prompt asks for, in its group
 
 The paper's encoders need downloads, so two others stand in, neither of which the trainer sees: the pack's own image and text
 encoders for CLIP, the penultimate layer of the benchmarks' judge of shapes for DINO, and the judge's feature map for LPIPS.
-Numbers of other encoders are on another scale: compare within a table, not with the paper's.
+Numbers of other encoders are on another scale: compare within a table, not with the paper's. Two things to know of them: our CLIP
+is taught to see looks and grounds, so it takes a subject in the snow for another one sooner than CLIP does; and CLIP-T asks for the
+class's usual picture, so a subject that looks like no other of its class lowers it (its own pictures stand above every table).
 """
 
 from collections.abc import Sequence
@@ -74,7 +78,8 @@ class Encoders:
         from viper.pocket.encoders import load_pocket_encoders
 
         self.vision, self.clip = load_pocket_encoders()
-        self.shapes = trained_judge().subject
+        self.judge = trained_judge()
+        self.shapes = self.judge.subject
 
     @torch.no_grad()
     def pictures(self, pictures: Tensor) -> dict[str, Tensor]:
@@ -98,6 +103,13 @@ class Encoders:
         known = list(dict.fromkeys(texts))
         words = text_embeddings(self.clip, known)[[known.index(t) for t in texts]]
         return (image_embeddings(self.vision, pictures.float() / 255) * words).sum(1)
+
+    def look_seen(self, pictures: Tensor, look: str) -> list[float]:
+        """1 where the judge sees ``look``, 0 where it does not; NaN when no look is asked for."""
+        if not look:
+            return [float("nan")] * len(pictures)
+        group = next(g for g, looks in self.judge.groups.items() if look in looks)
+        return [float(seen == look) for seen in self.judge.looks(group, pictures.movedim(-1, 1).float() / 255)]
 
 
 def trained_judge():

@@ -94,6 +94,8 @@ def test_tables_show_intervals_and_missing_measures(host, monkeypatch):
     lines = dreambooth.table("x", {"ours": row}, ("second", "identified by second", "CLIP-T"), {"ours": "1 / 2"}, "paper").splitlines()
     assert lines[0] == "| x | second | identified by second | CLIP-T | paper |" and lines[1] == "|---|---|---|---|---|"
     assert lines[2] == "| ours | 0.600 (0.600\u20130.600) | 50.0 % (0\u2013100) | \u2013 | 1 / 2 |"
+    unasked = {"look seen": [[float("nan"), 1.0], [0.5]]}
+    assert dreambooth.difference(unasked, {"look seen": [[0.0, float("nan")], [0.0]]}, "look seen").startswith("+0.750 (")
     assert dreambooth.difference(row, {"second": [[0.5], [0.5]]}, "second").startswith("+0.100 (")
 
 
