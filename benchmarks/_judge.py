@@ -7,6 +7,7 @@ of ``_transforms.py``, not by the recipe's. OpenMoji is never trained on: it tel
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +35,13 @@ class Net(nn.Module):
             width = out
         self.body, self.head = nn.Sequential(*layers), nn.Linear(width * 5, classes)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
+        """(B, d): what the last layer reads."""
         x = self.body(x)
-        x = torch.cat([F.adaptive_avg_pool2d(x, 2).flatten(1), x.amax((2, 3))], 1)
-        return self.head(F.dropout(x, 0.2, self.training))
+        return torch.cat([F.adaptive_avg_pool2d(x, 2).flatten(1), x.amax((2, 3))], 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(F.dropout(self.features(x), 0.2, self.training))
 
 
 def small(x: Tensor) -> Tensor:
@@ -100,9 +104,12 @@ def affine(x: Tensor, g: torch.Generator, size: float) -> Tensor:
 
 
 class Judge:
-    """Subjects among ``names``; looks among those of their group and "plain"."""
+    """Subjects among ``names``; looks among those of their group and "plain".
 
-    def __init__(self, icons: dict, names: list[str], vocabulary: dict, work: Path, count: int = 10000):
+    ``icons`` as ``icons.render`` gives them, or a function that gives them, called when the judge is not there yet.
+    """
+
+    def __init__(self, icons: dict | Callable[[], dict], names: list[str], vocabulary: dict, work: Path, count: int = 10000):
         self.names = names
         self.groups = {g: ["plain", *a] for g, a in vocabulary["attributes"].items() if g != "look"}
         starts = np.cumsum([0, *map(len, self.groups.values())])
@@ -112,7 +119,7 @@ class Judge:
         version = hashlib.sha256(json.dumps([names, self.groups, count]).encode()).hexdigest()[:8]
         path = work / f"judge-{version}.pt"
         if not path.exists():
-            data = bank(icons, names, vocabulary, work / f"judge_bank-{version}.npy", count)
+            data = bank(icons() if callable(icons) else icons, names, vocabulary, work / f"judge_bank-{version}.npy", count)
             self.train(*data)
             torch.save({"subject": self.subject.state_dict(), "look": self.look.state_dict()}, path)
         saved = torch.load(path)
