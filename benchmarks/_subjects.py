@@ -1,8 +1,8 @@
 """Twelve subjects that the pocket model has never seen: four pictures each, a class noun, a rare word; and what is asked of them.
 
-The pictures are frames of Microsoft's animated Fluent emoji (npm ``@lobehub/fluent-emoji-anim-1``, MIT): one thing, moving,
-on white. Their nouns are words of the pocket model's vocabulary, the things themselves are not. Of the package's files most
-have a single frame: these twelve are among those that move.
+The subjects are those that the vocabulary of the pocket model holds out of its training in every drawing style. The pictures are
+Microsoft's animated Fluent emoji (npm ``@lobehub/fluent-emoji-anim-1`` to ``-4``, MIT) on white: four poses of those that move, and of
+the six that have a single frame, four slight turns and sizes. The nouns are words that the pocket model knows.
 """
 
 import io
@@ -20,17 +20,18 @@ from viper.pocket.recipe import icons
 from viper.training import identifiers
 from viper.training.dataset import Dataset, Picture, prompt
 
-PACKAGE = {"fluent-anim": ("@lobehub/fluent-emoji-anim-1@1.0.0",)}
+PACKAGES = {f"fluent-anim-{n}": (f"@lobehub/fluent-emoji-anim-{n}@1.0.0",) for n in (1, 2, 3, 4)}
+TURNS = ((0, 1.0), (9, 0.92), (-9, 0.92), (0, 0.82))  # degrees and size of a still picture's four poses
 COUNT, SIDE = 4, 256  # frames at equal distances: 0, 18, 36 and 54 of 72, mostly
 NOUNS = ("correct", "wrong", "none")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """``icon``: what icon sets call it, none of which the pocket model was taught; ``code``: its file in the package."""
+    """``name`` is its name in the vocabulary's held-out part; ``code``: its file in package ``package``."""
 
     code: str
-    icon: str
+    package: int
     name: str
     noun: str
 
@@ -38,18 +39,18 @@ class Subject:
 SUBJECTS = tuple(
     Subject(*row)
     for row in (
-        ("1f417", "boar", "boar", "pig"),
-        ("1f434", "horse-face", "brown horse's head", "horse"),
-        ("1f379", "tropical-drink", "tropical drink", "cocktail glass"),
-        ("1f31a", "new-moon-face", "purple moon", "moon"),
-        ("1f37b", "clinking-beer-mugs", "clinking mugs", "beer mug"),
-        ("1f327-fe0f", "cloud-with-rain", "rain cloud", "cloud"),
-        ("1f375", "teacup-without-handle", "teacup", "coffee"),
-        ("1f31e", "sun-with-face", "smiling sun", "sun"),
-        ("1f41f", "fish", "blue fish", "fish"),
-        ("1f408", "cat", "walking cat", "cat"),
-        ("1f412", "monkey", "sitting monkey", "monkey"),
-        ("1f432", "dragon-face", "dragon's head", "dragon"),
+        ("1f392", 1, "backpack", "purse"),
+        ("1f9f8", 4, "teddy bear", "bear"),
+        ("1f916", 3, "robot", "television"),
+        ("1fad6", 4, "teapot", "coffee"),
+        ("1f429", 1, "poodle", "dog"),
+        ("1f986", 3, "duck", "bird"),
+        ("1f989", 3, "owl", "bird"),
+        ("1f45f", 1, "sneaker", "hiking boot"),
+        ("1f56f-fe0f", 2, "candle", "lantern"),
+        ("1f576-fe0f", 2, "sunglasses", "glasses"),
+        ("1f996", 3, "t-rex", "lizard"),
+        ("1f3fa", 1, "vase", "jar"),
     )
 )
 PROMPTS = {  # each with the look that the recipe of the pocket model calls so
@@ -81,23 +82,32 @@ def frames(work: Path, subject: Subject) -> list[Image.Image]:
     folder = work / "instances"
     if not (folder / "all").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        icons.fetch(work, PACKAGE)
-        wanted = {f"package/assets/{s.code}.webp": s for s in SUBJECTS}
-        with tarfile.open(icons.archive(work, PACKAGE["fluent-anim"][0])) as tar:
-            for member in tar:
-                if member.name in wanted:
-                    for n, picture in enumerate(_unpacked(tar.extractfile(member).read())):
-                        picture.save(folder / f"{wanted[member.name].code}-{n}.png")
+        icons.fetch(work, PACKAGES)
+        for number in sorted({s.package for s in SUBJECTS}):
+            wanted = {f"package/assets/{s.code}.webp": s for s in SUBJECTS if s.package == number}
+            with tarfile.open(icons.archive(work, PACKAGES[f"fluent-anim-{number}"][0])) as tar:
+                for member in tar:
+                    if member.name in wanted:
+                        for n, picture in enumerate(_unpacked(tar.extractfile(member).read())):
+                            picture.save(folder / f"{wanted[member.name].code}-{n}.png")
         (folder / "all").touch()
     return [Image.open(folder / f"{subject.code}-{n}.png") for n in range(COUNT)]
 
 
 def _unpacked(data: bytes) -> list[Image.Image]:
     animation, pictures = Image.open(io.BytesIO(data)), []
-    for n in range(COUNT):
+    for n, (degrees, size) in enumerate(TURNS):
         animation.seek(n * animation.n_frames // COUNT)
-        pictures.append(animation.convert("RGBA").resize((SIDE, SIDE), Image.LANCZOS))
+        picture = animation.convert("RGBA").resize((SIDE, SIDE), Image.LANCZOS)
+        pictures.append(picture if animation.n_frames > 1 else _turned(picture, degrees, size))
     return pictures
+
+
+def _turned(picture: Image.Image, degrees: float, size: float) -> Image.Image:
+    side = round(SIDE * size)
+    out = Image.new("RGBA", picture.size)
+    out.alpha_composite(picture.resize((side, side), Image.LANCZOS), ((SIDE - side) // 2, (SIDE - side) // 2))
+    return out.rotate(degrees, Image.BICUBIC)
 
 
 def on_white(picture: Image.Image) -> np.ndarray:

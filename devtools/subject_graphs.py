@@ -11,21 +11,22 @@ OWN = (
 )
 
 
-def _trained(g: Graph, subject: str = "owl", y: int = 0):
+def _trained(g: Graph, name: str = "t-rex", y: int = 0, **data):
     """Model, word, pictures and training, the same in every graph of the series: it is trained once. → (train, pocket, word, pictures)."""
     pocket = g.add("ViPerLoadPocketModel", (-1500, y), (300, 90))
     word = g.add("ViPerRareToken", (-1500, y + 140), (300, 230), clip=pocket[1], seed=0)
-    pictures = g.add("ViPerPocketSubject", (-1500, y + 420), (300, 110), subject=subject)
+    pictures = g.add("ViPerPocketSubject", (-1500, y + 420), (300, 110), subject="t-rex")
     dataset = g.add(
         "ViPerDreamBoothDataset", (-1160, y), (340, 620), identifier=word[0], class_noun=pictures[1], images=pictures[0],
+        **data,
     )  # fmt: skip
     options = g.add(
-        "ViPerTrainingOptions", (-1160, y + 680), (340, 800), class_images=16, preview_every=30,
+        "ViPerTrainingOptions", (-1160, y + 680), (340, 800), class_images=16, preview_every=50,
         preview_prompt="a [V] [class]\na [V] [class], watercolor\na [class]",
     )  # fmt: skip
     train = g.add(
-        "ViPerDreamBoothTrain", (-780, y), (360, 700), model=pocket[0], clip=pocket[1], vae=pocket[2], dataset=dataset[0], name=subject,
-        steps=60, seed=0, training=options[0],
+        "ViPerDreamBoothTrain", (-780, y), (360, 700), model=pocket[0], clip=pocket[1], vae=pocket[2], dataset=dataset[0], name=name,
+        steps=100, seed=0, training=options[0],
     )  # fmt: skip
     g.note(OWN, (-1500, y + 580), (300, 320))
     return train, pocket, word, pictures
@@ -65,12 +66,12 @@ def train_a_subject() -> Graph:
     g.add("PreviewAny", (-1500, 940), (300, 110), "The rare token", source=word[1])
     g.add("PreviewImage", (-380, 0), (340, 300), "Loss", images=train[4])
     g.add("PreviewImage", (-380, 350), (340, 420), "Previews", images=train[5])
-    g.add("ViPerSaveSubject", (-380, 820), (340, 150), subject=train[7], name="owl")
+    g.add("ViPerSaveSubject", (-380, 820), (340, 150), subject=train[7], name="t-rex")
     _drawn(g, train, pocket, [("The subject", train[6]), *_behind(g, train, ["watercolor", "blue tones", "night sky"])])
     g.note(
-        "### Teach the model your own subject\n\nFour pictures of an owl that the model has never seen, sixty steps, about a minute. "
-        "*Rare Token* finds a word that means nothing yet; *DreamBooth Train* binds the owl to it, and birds stay birds: see the last "
-        "column of the previews. *Save Subject* writes a LoRA that every loader reads; **Load Subject** brings its prompt along.",
+        "### Teach the model your own subject\n\nFour pictures of a t-rex that the model has never seen, a hundred steps, a minute or "
+        "two. *Rare Token* finds a word that means nothing yet; *DreamBooth Train* binds the t-rex to it, and lizards stay lizards: see "
+        "the last column of the previews. *Save Subject* writes a LoRA that every loader reads; **Load Subject** brings its prompt along.",
         (-380, 1020), (340, 260),
     )  # fmt: skip
     g.note(CHECKPOINT, (1400, 0), (320, 220))
@@ -105,16 +106,11 @@ def subject_as_art() -> Graph:
 
 def subject_changed() -> Graph:
     g = Graph("subject_changed", 3)
-    train, pocket, word, pictures = _trained(g)
-    prompts = []
-    for n, colour in enumerate(("purple", "blue", "red")):
-        front = g.add("StringConcatenate", (0, 640 * n), (300, 190), string_a=f"a {colour}", string_b=word[0], delimiter=" ")
-        prompts.append((f"… in {colour}", g.add("StringConcatenate", (0, 640 * n + 240), (300, 190), f"… in {colour}", string_a=front[0],
-                                                string_b=pictures[1], delimiter=" ")[0]))  # fmt: skip
-    _drawn(g, train, pocket, prompts)
+    train, pocket, *_ = _trained(g)
+    _drawn(g, train, pocket, _behind(g, train, ["purple", "sepia", "pixelated"]))
     g.note(
-        "### Change a property\n\nThe property stands before the rare token: *a purple [V] bird*. The shape stays, the colour goes along. "
-        "With a large model also materials and crossings: *a transparent [V] teapot*, *a cross of a [V] dog and a lion*.",
+        "### Change a property\n\nThe subject keeps its shape and takes on another colour or grain. With a large model also materials "
+        "and crossings: *a transparent [V] teapot*, *a cross of a [V] dog and a lion*.",
         (-380, 0), (340, 200),
     )  # fmt: skip
     g.note(CHECKPOINT, (1400, 0), (320, 220))
@@ -122,23 +118,20 @@ def subject_changed() -> Graph:
 
 
 def subject_from_other_sides() -> Graph:
-    g = Graph("subject_from_other_sides", 3)
-    train, pocket, word, pictures = _trained(g, "t-rex")
+    g = Graph("subject_from_other_sides", 2)
+    train, pocket, word, pictures = _trained(g, "t-rex, both ways", flip=True)
     negative = g.add("CLIPTextEncode", (340, -160), (320, 110), "Negative Prompt", text="", clip=train[1])
     start = g.add("ImageFromBatch", (-380, 260), (340, 110), image=pictures[0], batch_index=0, length=1)
     small = g.add("ImageScale", (-380, 420), (340, 180), image=start[0], upscale_method="lanczos", width=128, height=128, crop="disabled")
-    turned = [
-        ("… mirrored", g.add("ImageFlip", (0, 0), (300, 90), image=small[0], flip_method="y-axis: horizontally")),
-        ("… on its head", g.add("ImageRotate", (0, 640), (300, 90), image=small[0], rotation="180 degrees")),
-        ("… climbing", g.add("ImageRotate", (0, 1280), (300, 90), image=small[0], rotation="90 degrees")),
-    ]
+    mirrored = g.add("ImageFlip", (-380, 660), (340, 90), image=small[0], flip_method="y-axis: horizontally")
+    turned = [("… to the left", small), ("… to the right", mirrored)]
     for n, (title, image) in enumerate(turned):
-        latent = g.add("VAEEncode", (0, 640 * n + 140), (300, 60), pixels=image[0], vae=pocket[2])
-        _picture(g, train, pocket, title, train[6], negative, latent, 5, 0.8, n)
+        latent = g.add("VAEEncode", (0, 640 * n), (300, 60), pixels=image[0], vae=pocket[2])
+        _picture(g, train, pocket, title, train[6], negative, latent, 5, 0.55, n)
     g.note(
-        "### Another view\n\nAll four pictures look to the left. A rough start (here one of them, mirrored or turned; a sketch will do) "
-        "goes into **VAE Encode**, and denoise 0.8 draws it anew as the subject. With a large model the words do it alone: *seen from "
-        "behind*, *from above*.",
+        "### Another view\n\nAll four pictures look to the left; *flip* in the dataset lets the model learn both ways. A rough start "
+        "(here one of them, mirrored; a sketch will do) goes into **VAE Encode**, and denoise 0.55 draws it anew as the subject. With a "
+        "large model the words do it alone: *seen from behind*, *from above*.",
         (-380, 0), (340, 220),
     )  # fmt: skip
     g.note(CHECKPOINT, (1400, 0), (320, 220))
@@ -150,28 +143,28 @@ def my_subject_my_taste() -> Graph:
     train, pocket, *_ = _trained(g, y=700)
     said = g.add(
         "ViPerCommentOnImages", (-1160, 0), (340, 560),
-        comments="+ I love the soft pastel colors\n+ the meadow behind it is so calm\n- too grainy for me\n- I can't stand dark pictures",
+        comments="+ I love warm colors\n+ the sunset behind it is so calm\n- too pale for me\n- I can't stand grainy pictures",
     )  # fmt: skip
     found = g.add("ViPerCommentsToPreferences", (-780, 0), (360, 420), comments=said[0], overrides="", max_features=0)
     positive = g.add("CLIPTextEncode", (0, 0), (300, 110), "Prompt: the subject", text=train[6], clip=train[1])
     negative = g.add("CLIPTextEncode", (0, 160), (300, 110), "Negative Prompt", text="", clip=train[1])
     cond = g.add(
         "ViPerPreferenceConditioning", (340, 0), (320, 260), clip=train[1], preferences=found[0], positive=positive[0],
-        negative=negative[0], beta=0.5, mode="paper", encoding="joined", shift_pooled=False, hold_norm=True,
+        negative=negative[0], beta=0.6, mode="paper", encoding="joined", shift_pooled=False, hold_norm=False,
     )  # fmt: skip
     latent = g.add("EmptyLatentImage", (340, 320), (320, 110), width=128, height=128, batch_size=2)
-    for n, (title, taste) in enumerate((("Without taste", 0.0), ("To my taste", None))):
-        samples = g.add(
+    for n, (title, beta) in enumerate((("Without taste", 0.0), ("To my taste", cond[4]))):
+        samples = g.add(  # the prompt itself is not shifted: the rare token is easily drowned out
             "ViPerKSampler", (700, 720 * n), (320, 620), title, model=train[0], seed=5, steps=20, cfg=4.0, sampler_name="euler",
-            scheduler="simple", positive=(cond if taste is None else positive)[0], negative=(cond[1] if taste is None else negative[0]),
-            liked=cond[2], disliked=cond[3], latent_image=latent[0], denoise=1.0, beta=cond[4] if taste is None else taste,
+            scheduler="simple", positive=positive[0], negative=negative[0], liked=cond[2], disliked=cond[3], latent_image=latent[0],
+            denoise=1.0, beta=beta,
         )  # fmt: skip
         image = g.add("VAEDecode", (1060, 720 * n), (220, 60), samples=samples[0], vae=pocket[2])
         g.add("SaveImage", (1060, 720 * n + 110), (300, 330), title, images=image[0], filename_prefix=f"viper/{g.name}")
     g.note(
         "### Your own subject to your own taste\n\nDreamBooth says *what*, ViPer says *how*: the trained model and its text encoder go "
-        "into **Preference Conditioning** and **KSampler (Preference)** like any other. Change the comments, queue again: the training is "
-        "done, only the pictures are drawn anew.",
+        "into **Preference Conditioning** and **KSampler (Preference)** like any other. Here only the sampler is guided and the prompt "
+        "goes in as it is, so that the rare token is not drowned out. Change the comments and queue again: the training is done already.",
         (-380, 0), (340, 240),
     )  # fmt: skip
     g.note(CHECKPOINT, (1400, 0), (320, 220))

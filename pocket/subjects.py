@@ -14,7 +14,7 @@ from torch import Tensor
 
 FOLDER = Path(__file__).parent / "subjects"
 # Held out of the training of the pocket model in every drawing style; the class noun is one that it knows.
-CLASS_NOUNS = {"owl": "bird", "poodle": "dog", "t-rex": "lizard"}
+CLASS_NOUNS = {"t-rex": "lizard", "owl": "bird", "poodle": "dog"}
 
 
 def subject_pictures(name: str) -> Tensor:

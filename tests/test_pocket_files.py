@@ -35,7 +35,7 @@ def test_subjects_to_try_dreambooth_with_are_held_out_and_their_class_is_known(v
         pictures = subject_pictures(name)
         assert pictures.shape == (4, 256, 256, 3) and 0 <= float(pictures.min()) < float(pictures.max()) <= 1
         assert all((pictures[0] - other).abs().max() > 0.1 for other in pictures[1:]), "four poses"
-    with pytest.raises(ValueError, match="choose owl"):
+    with pytest.raises(ValueError, match="choose t-rex"):
         subject_pictures("cat")
 
 

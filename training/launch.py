@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..vpe.files import write_whole
 from .errors import TrainingError
 from .job import Job
 
@@ -45,7 +46,7 @@ class JobFile:
             "model": self.model,
             "lessons": str(self.lessons),
         }
-        path.write_text(json.dumps(values, indent=1), encoding="utf-8")
+        write_whole(path, json.dumps(values, indent=1).encode("utf-8"))
 
     @classmethod
     def read(cls, path: Path) -> JobFile:

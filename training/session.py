@@ -17,12 +17,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from .. import host
-from ..vpe.files import plain_name, write_whole
+from ..vpe.files import plain_name
 from . import class_pictures
 from .adapters import AdapterError
 from .dataset import Dataset, View
 from .errors import TrainingError
 from .job import Job
+from .launch import JobFile
+from .lesson_files import save_lessons
 from .lessons import DreamBooth, Lesson
 from .native import NativeModel
 from .options import Options, Preset, Training
@@ -34,7 +36,7 @@ from .trainer import STATE, Trainer, other_settings
 
 log = logging.getLogger("viper")
 
-JOB = "job.json"
+JOB, LESSONS = "job.json", "lessons.pt"
 PREVIEW_STEPS, PREVIEW_SEED, PREVIEWS = 20, 42, 4  # at most four prompts a preview
 
 
@@ -185,9 +187,9 @@ class Session:
         with torch.inference_mode(False), torch.enable_grad():
             with task.attached():
                 if trainer.done < job.steps:
-                    native.load(self._extra_memory(task.instances, job))
+                    task.load(self._extra_memory(task.instances, job))
                     job = self._first_step(native, trainer, task)
-                    self._write_job(job)
+                    self._write_job(job, task)
                     self._work(native, trainer, task, resumed)
                 with trainer.averaged(), torch.no_grad():
                     unet, text = task.tensors()
@@ -235,7 +237,7 @@ class Session:
                 task.job = trainer.job = job
             else:
                 raise self._no_memory(job)
-            native.load(self._extra_memory(task.instances, job))
+            task.load(self._extra_memory(task.instances, job))
         seconds = told.seconds * job.accumulation
         memory = (told.peak_memory or host.used_memory(native.device)) / 2**30
         how = [f"{seconds:.2f} s a step, about {_duration(seconds * (job.steps - trainer.done))} for {job.steps - trainer.done} steps",
@@ -270,7 +272,7 @@ class Session:
             if every and t.done % every == 0 and t.done < t.job.steps:
                 with t.averaged(), torch.no_grad():
                     shown = self._preview(t, task)
-                native.load(self._extra_memory(task.instances, t.job))
+                task.load(self._extra_memory(task.instances, t.job))
             bar.update_absolute(t.done, t.job.steps, shown)
 
         try:
@@ -348,16 +350,25 @@ class Session:
             return
         if (self.folder / JOB).is_file() and (self.folder / STATE).is_file():
             try:
-                was = Job.from_json((self.folder / JOB).read_text(encoding="utf-8"))
-            except (OSError, UnicodeDecodeError) as e:
-                log.warning("%s cannot be read (%s).", self.folder / JOB, e)
+                was = JobFile.read(self.folder / JOB).job
+            except TrainingError as e:
+                log.warning("%s", e)  # the state knows its job too
                 return
             if differing := was.differences(job):
                 raise TrainingError(other_settings(self.name, differing))
 
-    def _write_job(self, job: Job) -> None:
+    def _write_job(self, job: Job, task: DreamBooth) -> None:
+        """What ``accelerate launch train.py`` needs to do the same elsewhere; a checkpoint's place is for its owner to fill in."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / JOB, job.to_json().encode("utf-8"))
+        model = {"pocket": True} if self.family == "pocket" else {"checkpoint": ""}
+        try:
+            if not (self.folder / LESSONS).exists():
+                part = self.folder / f".{LESSONS}.part"
+                save_lessons(part, task.instances, task.priors)
+                os.replace(part, self.folder / LESSONS)
+        except TrainingError as e:
+            log.info("This training cannot be taken to another machine: %s", e)
+        JobFile(job, Path("."), Path(LESSONS), model).write(self.folder / JOB)
 
     def _outcome(self, job: Job, series, unet: dict[str, Tensor], text: dict[str, Tensor]) -> Outcome:
         dataset = self.dataset
