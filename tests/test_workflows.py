@@ -8,8 +8,8 @@ from PIL import ImageChops
 
 WORKFLOWS = Path(__file__).resolve().parent.parent / "workflows"
 NAMES = sorted(p.stem for p in WORKFLOWS.glob("*.json"))
-# The readers are run by test_extractor_nodes.py, the authors' settings below.
-NEED_NOTHING = [name for name in NAMES if not name.startswith(("read_with", "official"))]
+# The readers are run by test_extractor_nodes.py, subjects by test_subject_workflows.py, the authors' settings below.
+NEED_NOTHING = [name for name in NAMES if not name.startswith(("read_with", "official")) and "subject" not in name]
 
 
 def api(name):
@@ -32,8 +32,10 @@ def show(*links):
 
 
 def test_the_example_graphs_are_there_with_thumbnails_and_api_twins():
-    assert NAMES == ["apply_to_any_sampler", "comments_to_picture", "image_set", "learn_my_taste", "official_sdxl", "read_with_a_server",
-                     "read_with_vlm", "read_with_vpe", "share_a_taste", "strength_sweep", "taste_without_words"]  # fmt: skip
+    assert NAMES == ["apply_to_any_sampler", "comments_to_picture", "image_set", "learn_my_taste", "my_subject_my_taste", "official_sdxl",
+                     "read_with_a_server", "read_with_vlm", "read_with_vpe", "share_a_taste", "strength_sweep", "subject_as_art",
+                     "subject_changed", "subject_elsewhere", "subject_from_other_sides", "taste_without_words",
+                     "train_a_subject"]  # fmt: skip
     for name in NAMES:
         assert (WORKFLOWS / f"{name}.jpg").stat().st_size < 120_000
         assert api(name)
