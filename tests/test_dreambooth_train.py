@@ -439,3 +439,24 @@ def test_text_encoder_learns_along_and_its_weights_travel_with_the_subject(train
     assert "not loaded" not in caplog.text and torch.equal(drawn(theirs, text, model.vae), drawn(out.model, out.clip, model.vae))
     words = [clip.encode_from_tokens_scheduled(clip.tokenize("a vuqix dog"))[0][0] for clip in (model.clip, out.clip)]
     assert not torch.equal(*words)
+
+
+def test_job_file_that_the_node_writes_trains_the_same_without_pictures_or_words(train, places, model):
+    from viper.training.launch import JobFile
+    from viper.training.lesson_files import load_lessons
+    from viper.training.lessons import DreamBooth
+    from viper.training.native import NativeModel
+    from viper.training.trainer import Trainer
+
+    out = train()
+    order = JobFile.read(places / "training" / "my dog" / "job.json")
+    assert order.folder.resolve() == (places / "training" / "my dog").resolve() and order.model == {"pocket": True}
+    with torch.inference_mode(False), torch.enable_grad():
+        instances, priors = load_lessons(order.lessons)
+        native = NativeModel(model.model)
+        native.load()
+        task = DreamBooth(native, native.adapters(order.job.adapter, order.job.seed), instances, priors, order.job)
+        with task.attached():
+            Trainer(order.job, task, places / "elsewhere").run()
+            unet, _ = task.tensors()
+    assert same(unet, out.subject.unet)
