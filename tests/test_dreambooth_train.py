@@ -460,3 +460,32 @@ def test_job_file_that_the_node_writes_trains_the_same_without_pictures_or_words
             Trainer(order.job, task, places / "elsewhere").run()
             unet, _ = task.tensors()
     assert same(unet, out.subject.unet)
+
+
+@pytest.mark.parametrize("name", ["sd15", "sdxl", "sd3", "flux"])
+def test_every_family_goes_from_pictures_to_a_file_and_back(name, places, caplog):
+    """With its own preset, the sizes that SDXL's prompts carry and the guidance of Flux."""
+    import comfy.sd
+    import comfy.taesd.taesd
+    import nodes as host_nodes
+
+    from viper.tests import families
+    from viper.training.options import Training
+    from viper.training.session import Session
+
+    model, clip = families.FAMILIES[name].build()
+    vae = comfy.sd.VAE(sd=comfy.taesd.taesd.TAESD(latent_channels=families.FAMILIES[name].latent[1]).state_dict())
+    families.fill(vae.first_stage_model, 5)
+    before = bits(model.model)
+    training = Training().with_settings("auto", prior="frozen", preview_every=0, rank=4, learning_rate=0.01)
+    session = Session(model, clip, vae, dataset(), name, 2, 0, training, True, lambda text: None)
+    assert session.family == {"sd15": "SD 1.5", "sdxl": "SDXL", "sd3": "SD 3", "flux": "Flux"}[name]
+    out = session.run()
+    assert same(bits(model.model), before) and len(out.series["prior"]) == 2
+    out.subject.save(places / "loras" / "rex.safetensors", "float32")
+    with caplog.at_level(logging.WARNING):
+        theirs, text = host_nodes.LoraLoader().load_lora(model, clip, "rex.safetensors", 1.0, 1.0)
+    assert "not loaded" not in caplog.text and len(theirs.patches) == len(out.model.patches) > 0
+    given = {"sdxl": {"target_height": 64, "crop_w": 0}, "flux": {"guidance": 1.0}}.get(name, {})
+    lessons = torch.load(places / "training" / name / "lessons.pt", weights_only=True)["instances"]
+    assert len(lessons) == 3 and all(lesson["given"].items() >= given.items() for lesson in lessons)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..host import training as hosted
+from ..vpe.files import write_whole
 from .errors import TrainingError
 from .lessons import Lesson
 
@@ -25,7 +26,7 @@ def save_lessons(path: Path, instances: Sequence[Lesson], priors: Sequence[Lesso
     """Raises OSError, and TrainingError for a prompt that carries more than numbers (a control net, another pack's object)."""
     once: dict[bytes, Tensor] = {}
     kept = {name: [_kept(lesson, once) for lesson in lessons] for name, lessons in (("instances", instances), ("priors", priors))}
-    torch.save({"version": VERSION, **kept}, path)
+    write_whole(path, lambda file: torch.save({"version": VERSION, **kept}, file))
 
 
 def load_lessons(path: Path) -> tuple[list[Lesson], list[Lesson]]:

@@ -363,9 +363,7 @@ class Session:
         model = {"pocket": True} if self.family == "pocket" else {"checkpoint": ""}
         try:
             if not (self.folder / LESSONS).exists():
-                part = self.folder / f".{LESSONS}.part"
-                save_lessons(part, task.instances, task.priors)
-                os.replace(part, self.folder / LESSONS)
+                save_lessons(self.folder / LESSONS, task.instances, task.priors)
         except TrainingError as e:
             log.info("This training cannot be taken to another machine: %s", e)
         JobFile(job, Path("."), Path(LESSONS), model).write(self.folder / JOB)

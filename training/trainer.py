@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from ..vpe.files import write_whole
 from . import draws, optimizers
 from .errors import TrainingError
 from .job import Job
@@ -195,7 +194,8 @@ class Trainer:
             "average": None if self._average is None else self._average.state_dict(),
         }
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write_whole(self.folder / STATE, state)
+        # A full fine-tuning's state is too large for memory twice.
+        write_whole(self.folder / STATE, lambda file: torch.save(state, file))
 
     def resume(self) -> bool:
         """Go on where the folder's training stands; False when there is none. Raises TrainingError for another training."""
@@ -240,19 +240,6 @@ class _Averaged:
     def __exit__(self, *error):
         if self._average is not None:
             self._average.restore(self._parameters)
-
-
-def _write_whole(path: Path, state: dict) -> None:
-    """Streams to a draft beside it (states of a full fine-tuning are too large for memory twice), then takes its place."""
-    draft = path.with_name(f".{os.getpid()}-{time.monotonic_ns()}.tmp")
-    try:
-        with open(draft, "xb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> dict:

@@ -6,7 +6,9 @@ import os
 import re
 import time
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 
 def plain_name(name: str, what: str, example: str, error: type[ValueError]) -> str:
@@ -23,12 +25,18 @@ def plain_name(name: str, what: str, example: str, error: type[ValueError]) -> s
     return name
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """An interrupted write leaves the former file as it was. Raises OSError."""
+def write_whole(path: Path, data: bytes | Callable[[BinaryIO], None]) -> None:
+    """An interrupted write leaves the former file as it was; ``data`` may write by itself, where it would be too large to hold twice.
+
+    Raises OSError.
+    """
     draft = path.with_name(f".{os.getpid()}-{time.monotonic_ns()}.tmp")
     try:
         with open(draft, "xb") as file:
-            file.write(data)
+            if callable(data):
+                data(file)
+            else:
+                file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, path)
