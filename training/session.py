@@ -373,7 +373,10 @@ class Session:
         subject = Subject(dataset.trigger, dataset.identifier, dataset.class_noun, self.base, self.family, asdict(job), unet, text)
         model, clip, _ = host.with_lora(self.model, self.clip, subject.tensors, 1.0, 1.0)
         title = f"{self.name}: {job.steps} steps, {job.adapter.kind}"
-        return Outcome(model, clip, subject, series, loss_plot(series, title), self._sheet(job.steps))
+        sheet = self._sheet(job.steps)
+        # The page keeps the last preview in front of what a node puts out.
+        host.progress(1).update_absolute(1, 1, ("JPEG", Image.fromarray(sheet), 1024))
+        return Outcome(model, clip, subject, series, loss_plot(series, title), sheet)
 
 
 def _pixels(picture: Tensor) -> np.ndarray:
