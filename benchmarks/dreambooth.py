@@ -10,8 +10,8 @@ with which encoders in the place of the paper's, stands in ``_fidelity.py``.
 - speed: pictures a second and peak memory, ours and the host's in turn.
 - ``--family sd15|sdxl``: steps a second and peak memory at true size (random weights), on a CUDA device, and nothing else.
 
-Everything is seeded and kept in ``.work/dreambooth`` (the emoji too: 165 MB, fetched once with npm), so that a run that was cut
-off goes on where it was. A training takes one to two minutes on a CPU core. ``--out FILE`` also writes the tables,
+Everything is seeded and kept in ``.work/dreambooth`` (the emoji too: half a gigabyte, fetched once with npm), so that a run that was cut
+off goes on where it was. A training takes about a minute on a CPU core. ``--out FILE`` also writes the tables,
 ``--sheet FILE.png`` a page of pictures to look at.
 """
 
@@ -315,7 +315,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", choices=(*PARTS, "all"), default="main")
     parser.add_argument("--subjects", type=int, default=0, help="the first of the twelve; 0: all in main, 4 in the other parts")
-    parser.add_argument("--steps", type=int, default=60, help="of a training")
+    parser.add_argument("--steps", type=int, default=100, help="of a training")
     parser.add_argument("--rounds", type=int, default=7, help="of the speed part")
     parser.add_argument("--family", choices=("sd15", "sdxl"), help="measure speed and memory at true size instead (needs a CUDA device)")
     parser.add_argument("--out", type=Path, help="write the tables into this file as well")
