@@ -604,8 +604,8 @@ def test_the_sheet_is_about_as_wide_as_high(count):
 
 @pytest.mark.parametrize("text", ["a word and another word " * 9, "supercalifragilistic" * 9, "", "고양이 " * 30])
 def test_a_long_caption_is_broken_and_cut(text):
-    font = sheets._font(16, text)
-    lines = sheets._wrap(text, font, 200, 3)
+    font = sheets.font_for(16, text)
+    lines = sheets.wrapped(text, font, 200, 3)
     assert len(lines) <= 3 and all(font.getlength(line) <= 200 for line in lines)
     assert not text or lines[-1].endswith("…")
 

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -233,8 +233,7 @@ class Session:
             if self.options.gradient_checkpointing == "auto" and not native.checkpointing:
                 native.checkpointing = True
             elif self.options.gradient_checkpointing == "auto" and job.batch_size > 1 and job.batch_size % 2 == 0:
-                job = replace(job, batch_size=job.batch_size // 2, accumulation=job.accumulation * 2)
-                task.job = trainer.job = job
+                task.job = job = trainer.halve_batches()
             else:
                 raise self._no_memory(job)
             task.load(self._extra_memory(task.instances, job))
