@@ -36,9 +36,13 @@ class Lora(Adapter):
         return self.B if self._kept is None or not self.training else self.B * self._kept
 
     def after(self, x: Tensor, y: Tensor) -> Tensor:
-        A, B = self.A.to(x.dtype), (self.scale * self.up()).to(x.dtype)  # float32 weights, the layer's precision
+        A, B = self.A.to(x.dtype), self.up().to(x.dtype)  # float32 weights, the layer's precision
         if self.shape.conv is None:
-            return y + F.linear(F.linear(x, A), B).to(y.dtype)
+            low = F.linear(x, A)
+            if low.dtype == y.dtype:  # one pass over y, and no large tensor beside it
+                return torch.addmm(y.flatten(0, -2), low.flatten(0, -2), B.T, alpha=self.scale).view(y.shape)
+            return y + (self.scale * F.linear(low, B)).to(y.dtype)
+        B = self.scale * B
         conv = _CONV[len(self.shape.kernel)]
         return y + conv(conv(x, A, **self.shape.conv), B.reshape(*B.shape, *[1] * len(self.shape.kernel))).to(y.dtype)
 
