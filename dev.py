@@ -35,9 +35,12 @@ FRONTEND_SHA256 = "37912597537a731a8f421179618a736c24184c5bdbfa327f38b2fb7c29185
 FRONTEND_FOLDER = "comfyui_frontend_package/static/"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 TORCH = ["torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0", "requests"]
-TOOLS = ["pytest", "hypothesis", "ruff", "playwright"]  # playwright drives a chromium that is there, and brings none
+TOOLS = ["pytest", "pytest-xdist", "hypothesis", "ruff", "playwright"]  # playwright drives a chromium that is there, and brings none
 # What some nodes ask their users to install, and what they are tested against.
 OPTIONAL = ["openai", "peft", "accelerate", "bitsandbytes", "diffusers", "fastapi", "uvicorn"]
+# Without arguments all tests run, in a few processes; a file's tests and a set-up of the page stay in one.
+WORKERS = min(4, os.cpu_count() or 1)
+WHOLE_SUITE = ["-n", str(WORKERS), "--dist", "loadgroup", "--no-loadscope-reorder"] if WORKERS > 1 else []
 STAMP = ".dev-stamp.json"
 
 
@@ -276,12 +279,14 @@ def main(argv: list[str]) -> int:
     command = {
         "demo": lambda: [python, ROOT / "devtools/demo.py", *args],
         "serve": lambda: [python, ROOT / "devtools/serve.py", *args],
-        "test": lambda: [tool(python, "pytest"), *args],
+        "test": lambda: [tool(python, "pytest"), *(args or WHOLE_SUITE)],
         "lint": lambda: [tool(python, "ruff"), "check", *(args or ["."])],
         "bench": lambda: [python, *script],
         "workflows": lambda: [python, ROOT / "devtools/workflows.py", *args],
     }[name]()
     env = dict(os.environ, COMFYUI_PATH=str(host))
+    if name == "test" and not args:
+        env.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))  # they would get in each other's way
     if host != WORK / "ComfyUI":  # compiled files would be written into somebody's ComfyUI
         env["PYTHONPYCACHEPREFIX"] = str(WORK / "pycache")
     return hand_over([str(c) for c in command], env)

@@ -38,7 +38,7 @@ from .folders import (
 from .interface import sampler_names, scheduler_names, schema
 from .models import Managed, Rebuilt, runs_bf16, torch_device
 from .painting import Painter, decode
-from .pictures import pictures_in
+from .pictures import eight_bit, pictures_in
 from .routes import add_route
 from .sampling import (
     add_conds,
@@ -70,6 +70,7 @@ __all__ = [
     "class_picture_folder",
     "context_window",
     "decode",
+    "eight_bit",
     "encode_prompt",
     "encode_text",
     "family",

@@ -6,6 +6,8 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from .pictures import eight_bit
+
 PACK = "viper"
 
 
@@ -61,16 +63,14 @@ def preview_pictures(images) -> list[dict]:
     from io import BytesIO
 
     import folder_paths
-    import numpy as np
     from PIL import Image
 
     folder = Path(folder_paths.get_temp_directory()) / PACK
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for n, image in enumerate(images):
-        pixels = np.ascontiguousarray(image.detach().cpu().float().clamp(0, 1).mul(255).round().byte().numpy())  # (H, W, 3 or 4)
         file = BytesIO()
-        Image.fromarray(pixels).save(file, format="PNG", compress_level=1)
+        Image.fromarray(eight_bit(image)).save(file, format="PNG", compress_level=1)
         name = f"{hashlib.sha256(file.getvalue()).hexdigest()[:16]}.png"
         if not (folder / name).exists():
             part = folder / f".{name}.part"

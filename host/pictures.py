@@ -1,4 +1,4 @@
-"""Pictures in the host's folders."""
+"""Pictures in the host's folders, and as files hold them."""
 
 from __future__ import annotations
 
@@ -29,3 +29,10 @@ def pictures_in(place: str) -> list[dict[str, str]]:
     found.sort(key=lambda pair: (-pair[0], str(pair[1])))
     places = ((path.name, path.parent.relative_to(root).as_posix()) for _, path in found[:MOST])
     return [{"filename": name, "subfolder": "" if sub == "." else sub, "type": place} for name, sub in places]
+
+
+def eight_bit(picture):
+    """A tensor in [0, 1] as a contiguous array of bytes of the same shape, as the host's own nodes save it but rounded."""
+    import numpy as np
+
+    return np.ascontiguousarray(picture.detach().cpu().float().clamp(0, 1).mul(255).round().byte().numpy())

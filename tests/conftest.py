@@ -1,7 +1,7 @@
-"""One alias for the pack: tests import it as ``viper``, whatever its folder is called. And one host for all tests.
+"""One alias for the pack: tests import it as ``viper``, whatever its folder is called. And one host for all tests of a process.
 
 Fixtures: `host` (host code importable in this process), `server` (the host running with the pack, one per
-session), `client` (a fresh client of that server).
+process), `client` (a fresh client of that server).
 """
 
 import importlib.util
@@ -23,6 +23,13 @@ def _alias_pack() -> None:
 
 
 _alias_pack()
+
+
+def pytest_collection_modifyitems(items):
+    """A file's tests stay in one process, where their fixtures are made once. (The page's have their own rule.)"""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

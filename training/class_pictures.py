@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from ..vpe.files import write_png
 from .errors import TrainingError
 
 SETTINGS = {"steps": 30, "sampler_name": "euler", "scheduler": "simple"}
@@ -41,9 +41,7 @@ def complete(folder: Path, count: int, draw: Draw, batch: int = 1) -> list[np.nd
         for first in range(0, len(missing), batch):
             numbers = missing[first:first + batch]
             for n, pixels in zip(numbers, draw(numbers, count - len(missing) + first), strict=True):
-                part = folder / f".{_name(n)}.part"
-                Image.fromarray(pixels).save(part, "PNG", compress_level=4)
-                os.replace(part, folder / _name(n))
+                write_png(folder / _name(n), pixels, compress_level=4)
                 there[n] = pixels
     except OSError as e:
         raise TrainingError(f'The class pictures cannot be kept in "{folder}" ({e.strerror or e}): check the disk\'s space and '

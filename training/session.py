@@ -17,11 +17,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from .. import host
-from ..vpe.files import plain_name
+from ..vpe.files import plain_name, write_png
 from . import class_pictures
 from .adapters import AdapterError
 from .dataset import Dataset, View
 from .errors import TrainingError
+from .gather import fill
 from .job import Job
 from .launch import JobFile
 from .lesson_files import save_lessons
@@ -70,7 +71,7 @@ class Session:
         self.options: Options = training.options(self.family)
         self.preset: Preset = training.preset_of(self.family)
         self.resolution = dataset.resolution or self.preset.resolution
-        self.base = host.fingerprint(model, clip, None)
+        self.base, self.whole = host.fingerprint(model, clip, None), host.fingerprint(model, clip, vae)
         self._conds: dict[tuple, dict] = {}
         self._words: dict[str, list] = {}
 
@@ -91,7 +92,7 @@ class Session:
     def job(self) -> Job:
         """Everything that decides what comes out."""
         made = [self.prior, self.options.class_images if self.prior == "made" else 0]
-        what = [self.base, host.fingerprint(self.model, self.clip, self.vae), self.dataset.digest(), self.resolution, made,
+        what = [self.base, self.whole, self.dataset.digest(), self.resolution, made,
                 self.preset.given, self.preset.cfg if self.prior == "made" else 0]  # fmt: skip
         return self.options.job(self.seed, self.steps, hashlib.sha256(repr(what).encode()).hexdigest()[:32])
 
@@ -102,8 +103,7 @@ class Session:
         if self.prior != "made":
             return []
         prompt, size = self.dataset.class_prompt, self.resolution
-        base = host.fingerprint(self.model, self.clip, self.vae)
-        folder = host.class_picture_folder(class_pictures.key(base, prompt, size, self.preset.cfg, self.preset.preview_given))
+        folder = host.class_picture_folder(class_pictures.key(self.whole, prompt, size, self.preset.cfg, self.preset.preview_given))
         painter = positive = None
         count = self.options.class_images
 
@@ -117,7 +117,7 @@ class Session:
                 painter = host.Painter(self.model, self.vae, self.words(""), how["steps"], self.preset.cfg, how["sampler_name"],
                                        how["scheduler"], size, size, count)  # fmt: skip
             drawn = painter.draw(list(seeds), [positive] * len(seeds), done)
-            return [(255.0 * image.numpy()).round().clip(0, 255).astype(np.uint8) for image in drawn]
+            return [host.eight_bit(image) for image in drawn]
 
         pictures = class_pictures.complete(folder, count, draw, batch=4 if size <= 512 else 1)
         pixels = [torch.from_numpy(p).float().div(255.0) for p in pictures]
@@ -175,7 +175,8 @@ class Session:
         for prompt in self._preview_prompts:
             self.words(prompt)
         self.words("")
-        self.words(self.dataset.class_prompt)
+        if self.prior in ("made", "frozen"):
+            self.words(self.dataset.class_prompt)
         native = NativeModel(self.model)
         with torch.inference_mode(False), torch.enable_grad():
             native.load()
@@ -190,7 +191,7 @@ class Session:
                     task.load(self._extra_memory(task.instances, job))
                     job = self._first_step(native, trainer, task)
                     self._write_job(job, task)
-                    self._work(native, trainer, task, resumed)
+                    self._work(trainer, task, resumed)
                 with trainer.averaged(), torch.no_grad():
                     unet, text = task.tensors()
                     if not self._shot(trainer.done).exists():
@@ -256,7 +257,7 @@ class Session:
         on = "" if self.options.gradient_checkpointing != "off" else ", or turn gradient_checkpointing on"
         return TrainingError(f"There is not enough memory to train: lower {', '.join(smaller)}{on}. What was trained so far is kept.")
 
-    def _work(self, native: NativeModel, trainer: Trainer, task: DreamBooth, resumed: bool) -> None:
+    def _work(self, trainer: Trainer, task: DreamBooth, resumed: bool) -> None:
         bar, began, first = host.progress(trainer.job.steps), time.monotonic(), trainer.done
         if resumed:
             log.info('DreamBooth Train "%s" goes on at step %d.', self.name, first)
@@ -286,12 +287,8 @@ class Session:
     @property
     def _preview_prompts(self) -> list[str]:
         """One a line; ``[V]`` and ``[class]`` as in captions. Empty: the trigger."""
-        words = {"[V]": self.dataset.identifier, "[class]": self.dataset.class_noun}
-        prompts = []
-        for line in self.options.preview_prompt.splitlines():
-            for mark, word in words.items():
-                line = line.replace(mark, word)
-            prompts += [" ".join(line.split())] if line.strip() else []
+        lines = (fill(line, self.dataset.identifier, self.dataset.class_noun) for line in self.options.preview_prompt.splitlines())
+        prompts = [line for line in lines if line]
         return (prompts or [self.dataset.trigger])[:PREVIEWS]
 
     def _shot(self, step: int) -> Path:
@@ -309,13 +306,11 @@ class Session:
             drawn = [painter.draw([PREVIEW_SEED], [host.with_values(words[p], **self.preset.preview_given)], n)[0]
                      for n, p in enumerate(prompts)]  # fmt: skip
         task.train(True)
-        row = (255.0 * torch.cat(drawn, dim=1)).round().byte().numpy()
+        row = host.eight_bit(torch.cat(drawn, dim=1))
         path = self._shot(trainer.done)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            Image.fromarray(row).save(part, "PNG")
-            os.replace(part, path)
+            write_png(path, row)
         except OSError as e:
             log.warning("The preview of step %d could not be kept (%s).", trainer.done, e)
         return "JPEG", Image.fromarray(row), 512
@@ -323,7 +318,7 @@ class Session:
     def _sheet(self, steps: int) -> np.ndarray:
         """Every preview so far, one row a step; the subject's own pictures above."""
         multiple = host.cell(self.vae)
-        own = [_pixels(v.pixels) for v in self.dataset.views(self.resolution, multiple, self.seed, warn=False)[:PREVIEWS]]
+        own = [host.eight_bit(v.pixels) for v in self.dataset.views(self.resolution, multiple, self.seed, warn=False)[:PREVIEWS]]
         rows = [("your pictures", own)]
         prompts = self._preview_prompts
         for path in sorted((self.folder / "previews").glob(f"*{self._shot(0).name[6:]}")):
@@ -376,10 +371,6 @@ class Session:
         # The page keeps the last preview in front of what a node puts out.
         host.progress(1).update_absolute(1, 1, ("JPEG", Image.fromarray(sheet), 1024))
         return Outcome(model, clip, subject, series, loss_plot(series, title), sheet)
-
-
-def _pixels(picture: Tensor) -> np.ndarray:
-    return (255.0 * picture[..., :3]).round().clamp(0, 255).byte().cpu().numpy()
 
 
 def _duration(seconds: float) -> str:

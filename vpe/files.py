@@ -25,6 +25,13 @@ def plain_name(name: str, what: str, example: str, error: type[ValueError]) -> s
     return name
 
 
+def write_png(path: Path, pixels, **how) -> None:
+    """``pixels`` ``(H, W, 3)`` uint8 as a PNG, `write_whole`; ``how`` goes to Pillow. Raises OSError."""
+    from PIL import Image
+
+    write_whole(path, lambda file: Image.fromarray(pixels).save(file, "PNG", **how))
+
+
 def write_whole(path: Path, data: bytes | Callable[[BinaryIO], None]) -> None:
     """An interrupted write leaves the former file as it was; ``data`` may write by itself, where it would be too large to hold twice.
 

@@ -28,8 +28,7 @@ def opened(reference: ImageRef | None, batch: Any, longest: int):
     if reference.index is not None:
         if batch is None or reference.index >= len(batch):
             return None
-        pixels = batch[reference.index].detach().cpu().float().clamp(0, 1).mul(255).round().byte().numpy()  # (H, W, 3 or 4)
-        picture = Image.fromarray(pixels)
+        picture = Image.fromarray(host.eight_bit(batch[reference.index]))
     else:
         path = host.picture_path(reference.filename, reference.subfolder, reference.type)
         if path is None:

@@ -1,4 +1,4 @@
-"""One chromium, one host per frontend, one page per set-up, for the whole session.
+"""One chromium, one host per frontend, one page per set-up, for all tests of a process.
 
 A set-up is a frontend (the host's own; a recent one) and a renderer (classic; "Nodes 2.0", where nodes are elements).
 Without chromium or playwright these tests are skipped; under CI=true they fail.
@@ -15,15 +15,18 @@ ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--
         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]  # fmt: skip
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """The page's tests run last and by set-up: playwright keeps an event loop in this thread, which other tests could not start."""
     ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
-    ours.sort(key=lambda item: SETUPS.index(item.callspec.params["setup"]) if "setup" in getattr(item, "callspec", NoSetup).params else -1)
+    ours.sort(key=lambda item: SETUPS.index(_setup(item)) if _setup(item) else -1)
+    for item in ours:
+        item.add_marker(pytest.mark.xdist_group(_setup(item) or "page"))
     items[:] = [item for item in items if item not in ours] + ours
 
 
-class NoSetup:
-    params = {}
+def _setup(item) -> str | None:
+    return item.callspec.params.get("setup") if hasattr(item, "callspec") else None
 
 
 def _missing(what: str):

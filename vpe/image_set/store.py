@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from ..errors import ImageSetError
-from ..files import plain_name, write_whole
+from ..files import plain_name, write_png, write_whole
 from .planning import Picture, plan
 
 log = logging.getLogger("viper")
@@ -168,10 +168,7 @@ def _save(folder: Path, picture: Picture, settings: Settings, key: str, pixels: 
                       f"Schedule type: {settings.scheduler}, CFG scale: {settings.cfg:g}, Seed: {picture.seed}, "
                       f"Size: {pixels.shape[1]}x{pixels.shape[0]}")  # fmt: skip
     text.add_itxt("viper", json.dumps(record, ensure_ascii=False))
-    path = folder / picture_file(picture.number)
-    part = path.with_name(f".{path.name}.part")
-    Image.fromarray(pixels).save(part, "PNG", pnginfo=text, compress_level=4)
-    os.replace(part, path)
+    write_png(folder / picture_file(picture.number), pixels, pnginfo=text, compress_level=4)
 
 
 def _write_manifest(folder: Path, seed: int, settings: Settings, pictures: list[Picture], keys: dict[int, str]) -> None:
