@@ -57,8 +57,15 @@ class Job:
 
     @property
     def key(self) -> str:
-        everything = [self.prompt, self.noise, self.texts, self.setting[:4], asdict(self.options), self.hold_norm]
+        everything = [self.prompt, self.noise, self.texts, self.setting[:4], _told(self.options), self.hold_norm]
         return hashlib.sha256(json.dumps(everything).encode()).hexdigest()[:20]
+
+
+def _told(options: GuidanceOptions) -> dict:
+    """The first four settings, and of the others those that are not as before: pictures drawn without them keep their names."""
+    before = asdict(GuidanceOptions())
+    first = ("start_percent", "end_percent", "schedule", "rescale")
+    return {name: value for name, value in asdict(options).items() if name in first or value != before[name]}
 
 
 def words(prompt: str, liked: str, disliked: str) -> tuple[str, str]:

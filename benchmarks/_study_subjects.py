@@ -26,7 +26,7 @@ from viper.training.options import Training
 from viper.training.session import Session
 from viper.vpe.files import write_whole
 
-VERSION = 1  # count up when the training itself changes: what is kept then no longer counts
+VERSION = 2  # count up when our training changes: what is kept of it then no longer counts
 SIDE, STEPS, CFG, SAMPLER, SCHEDULER = 128, 20, 4.0, "euler", "simple"
 SEEDS, CLASS_SEEDS = (1, 2, 3, 4), tuple(range(101, 117))
 CLASS_IMAGES, BATCH = 16, 4
@@ -39,7 +39,7 @@ class Way:
     who: str = "ours"
     noun: str = "correct"
     prior: bool = True
-    learning_rate: float = 0.0  # of the host's node
+    learning_rate: float = 0.0  # 0: the preset's
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class Study:
         """Of all that decides the pictures."""
         drawing = [list(_subjects.PROMPTS), SEEDS, CLASS_SEEDS, STEPS, CFG, SAMPLER, SCHEDULER]
         training = [self.steps, CLASS_IMAGES, BATCH] if way.who != "plain" else []
-        what = [VERSION, self.weights, SUBJECTS[place].code, self.identifiers[place], asdict(way), training, drawing]
+        version = VERSION if way.who == "ours" else 1
+        what = [version, self.weights, SUBJECTS[place].code, self.identifiers[place], asdict(way), training, drawing]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
     def drawn(self, way: Way, place: int) -> Drawn:
@@ -110,6 +111,7 @@ class Study:
             words = host.encode_prompt(self.clip, data.trigger)
             return _host_training.train_lora(fresh, latents, words, self.steps, BATCH, way.learning_rate)[0], self.clip
         settings = {"class_images": CLASS_IMAGES, "prior": "auto" if way.prior else "off", "batch_size": BATCH, "save_every": 20}
+        settings["learning_rate"] = way.learning_rate
         training = Training().with_settings("pocket", **settings, rank=_host_training.RANK, preview_every=0)
         name = f"{SUBJECTS[place].name} {self.key(way, place)}"
         with torch.inference_mode():

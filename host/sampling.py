@@ -112,6 +112,11 @@ class ContextWindow:
     def __init__(self, handler, window):
         self._handler, self._window = handler, window
 
+    @property
+    def place(self) -> tuple:
+        """Which part it is."""
+        return tuple(self._window.index_list)
+
     def is_cut_from(self, branch: list[dict], whole: list[dict]) -> bool:
         return {c.get("uuid") for c in branch} <= {c.get("uuid") for c in whole}
 

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from .. import host
 from ..samplers import guider
-from ..samplers.schedule import SCHEDULES, GuidanceOptions
+from ..samplers.schedule import BETWEEN, SCHEDULES, GuidanceOptions
 from ._types import GuidanceType, beta_disliked_input, beta_input, check, one_of
 
 CATEGORY = "ViPer/sampling"
@@ -181,7 +181,13 @@ class GuidanceOptionsNode(io.ComfyNode):
             inputs=[
                 io.Float.Input("start_percent", default=0.0, min=0.0, max=1.0, step=0.01, tooltip="Where it starts (0: pure noise)."),
                 io.Float.Input("end_percent", default=1.0, min=0.0, max=1.0, step=0.01, tooltip="Where it ends (1: the finished picture)."),
-                io.Combo.Input("schedule", options=list(SCHEDULES), default=SCHEDULES[0], tooltip="exact: ε_vp at every step."),
+                io.Combo.Input(
+                    "schedule",
+                    options=list(SCHEDULES),
+                    default=SCHEDULES[0],
+                    tooltip="When ε_vp is computed. exact: at every step, four branches instead of two. adaptive: where it has changed, "
+                    "for little more than the price of no guidance. reuse: at every n-th step. interval: only between two noise levels.",
+                ),
                 io.Float.Input(
                     "rescale",
                     default=0.0,
@@ -191,22 +197,81 @@ class GuidanceOptionsNode(io.ComfyNode):
                     tooltip="Keeps the contrast of the prompt's own prediction (guided rescale, arXiv 2305.08891): no burnt pictures "
                     "at high beta.",
                 ),
+                io.Int.Input("every", default=4, min=1, max=100, optional=True, tooltip="For reuse: at every how many noise levels."),
+                io.Combo.Input(
+                    "between",
+                    options=list(BETWEEN),
+                    default=BETWEEN[0],
+                    optional=True,
+                    tooltip="For reuse and adaptive: ε_vp in between. extrapolate: the line through the last two; hold: the last one.",
+                ),
+                io.Float.Input(
+                    "tolerance",
+                    default=0.3,
+                    min=0.0,
+                    max=2.0,
+                    step=0.05,
+                    optional=True,
+                    tooltip="For adaptive: how much of it may be wrong before it is computed anew. 0 is exact; higher is faster.",
+                ),
+                io.Float.Input(
+                    "sigma_start",
+                    default=0.0,
+                    min=0.0,
+                    max=20000.0,
+                    step=0.01,
+                    optional=True,
+                    tooltip="For interval: the noise level at which the guidance starts. 0: from the first step.",
+                ),
+                io.Float.Input(
+                    "sigma_end",
+                    default=0.0,
+                    min=0.0,
+                    max=20000.0,
+                    step=0.01,
+                    optional=True,
+                    tooltip="For interval: the noise level at which it ends.",
+                ),
             ],
             outputs=[GuidanceType.Output(display_name="guidance")],
         )
 
     @classmethod
-    def validate_inputs(cls, start_percent=None, end_percent=None, schedule=None):
+    def validate_inputs(
+        cls, start_percent=None, end_percent=None, schedule=None, every=None, between=None, tolerance=None, sigma_start=None, sigma_end=None
+    ):
+        given = dict(every=every, between=between, tolerance=tolerance, sigma_start=sigma_start, sigma_end=sigma_end)
+        # A value over a wire is not known yet: the other one is then checked against the widest range.
+        if sigma_start is None or sigma_end is None:
+            given |= {"sigma_start": None, "sigma_end": None}
+
         def whole():
             one_of("schedule", schedule, SCHEDULES)
-            # A value over a wire is not known yet: the other one is then checked against the widest range.
-            GuidanceOptions(0.0 if start_percent is None else start_percent, 1.0 if end_percent is None else end_percent)
+            GuidanceOptions(
+                0.0 if start_percent is None else start_percent,
+                1.0 if end_percent is None else end_percent,
+                schedule or SCHEDULES[0],
+                **{name: value for name, value in given.items() if value is not None},
+            )
 
         return check(whole)
 
     @classmethod
-    def execute(cls, start_percent, end_percent, schedule, rescale) -> io.NodeOutput:
-        return io.NodeOutput(GuidanceOptions(start_percent, end_percent, schedule, rescale))
+    def execute(
+        cls,
+        start_percent,
+        end_percent,
+        schedule,
+        rescale,
+        every=4,
+        between=BETWEEN[0],
+        tolerance=0.3,
+        sigma_start=0.0,
+        sigma_end=0.0,
+    ) -> io.NodeOutput:
+        return io.NodeOutput(
+            GuidanceOptions(start_percent, end_percent, schedule, rescale, every, between, tolerance, sigma_start, sigma_end)
+        )
 
 
 NODES = [KSamplerPreference, PreferenceGuider, ApplyPreferenceGuidance, GuidanceOptionsNode]

@@ -62,6 +62,29 @@ def move_denoised(
     return D
 
 
+def remembered(
+    D_p: torch.Tensor,
+    D_liked: torch.Tensor | None,
+    D_disliked: torch.Tensor | None,
+    sigma: torch.Tensor | float,
+    d_liked: float,
+    d_disliked: float,
+) -> torch.Tensor:
+    """``V = [d₊ (D₊ − D_p) − d₋ (D₋ − D_p)] / σ``: what of the move is remembered (see `schedule`). A None side counts as degree 0."""
+    V = torch.zeros_like(D_p)
+    if D_liked is not None:
+        V = V + d_liked * (D_liked - D_p)
+    if D_disliked is not None:
+        V = V - d_disliked * (D_disliked - D_p)
+    return V / sigma
+
+
+def move_by_remembered(D_p: torch.Tensor, V: torch.Tensor, x: torch.Tensor, sigma, d_liked: float, d_disliked: float) -> torch.Tensor:
+    """`move_denoised` out of `remembered`: ``D_p' = D_p + σ V + (d₊ − d₋) (D_p − x)``."""
+    D = D_p + sigma * V
+    return D if d_liked == d_disliked else D + (d_liked - d_disliked) * (D_p - x)
+
+
 def rescale(D_moved: torch.Tensor, D_p: torch.Tensor, phi: float) -> torch.Tensor:
     """Guided rescale after Lin et al. (arXiv 2305.08891, eq. 15–16), for the move instead of for CFG.
 

@@ -17,7 +17,7 @@ import logging
 import uuid
 
 from .. import host
-from .guidance import move_denoised, rescale
+from .guidance import move_by_remembered, move_denoised, remembered, rescale
 from .schedule import GuidanceOptions
 
 log = logging.getLogger("viper")
@@ -117,6 +117,8 @@ class _Run:
         self.guidance = guidance
         self.calls = 0
         self._range = None
+        self._memories: dict = {}
+        self._sigma, self._level = None, 0  # noise levels are counted: samplers of several stages evaluate one of them twice
         self._equal: dict[tuple[int, int], bool] = {}
 
     def name(self, side: str) -> str:
@@ -129,7 +131,10 @@ class _Run:
         if place is None:
             return executor(model, conds, x, timestep, model_options)
         self.calls += 1
-        if not self._covers(model, timestep):
+        options = self.guidance.options
+        # Reading the noise level waits for the device, so `exact` on the whole trajectory does not ask.
+        sigma = None if options.everywhere else float(timestep[0])
+        if sigma is not None and not self._covers(model, sigma):
             return executor(model, conds, x, timestep, model_options)
 
         asked, where = list(conds), {}
@@ -139,16 +144,36 @@ class _Run:
                 # A side that ends here would be read as a prediction of zero.
                 return executor(model, conds, x, timestep, model_options)
             where[side] = self._index(asked, branch if window is None else window.cut(branch, self.noise), window is None)
-        if where.get("liked") == where.get("disliked") and self._degree("liked") == self._degree("disliked"):
+        degrees = self._degree("liked"), self._degree("disliked")
+        if where.get("liked") == where.get("disliked") and degrees[0] == degrees[1]:
             self._check_words_are_read()
             return executor(model, conds, x, timestep, model_options)
 
+        memory = None if sigma is None else self._memory(sigma, x, window)
+        if memory is not None and not memory.due(sigma, self._level):
+            out = list(executor(model, conds, x, timestep, model_options))
+            return self._moved(out, place, move_by_remembered(out[place], memory.recall(sigma), x, sigma, *degrees))
         out = list(executor(model, asked, x, timestep, model_options))
-        D = {side: out[i] for side, i in where.items()}
-        D_p = out[place]
-        moved = move_denoised(D_p, D.get("liked"), D.get("disliked"), x, self._degree("liked"), self._degree("disliked"))
-        out[place] = rescale(moved, D_p, self.guidance.options.rescale)
-        return out[: len(conds)]
+        D_p, sides = out[place], [out[where[side]] if side in where else None for side in ("liked", "disliked")]
+        if memory is not None and sigma > 0.0:
+            memory.keep(sigma, self._level, remembered(D_p, *sides, sigma, *degrees), D_p)
+        return self._moved(out[: len(conds)], place, move_denoised(D_p, *sides, x, *degrees))
+
+    def _moved(self, out: list, place: int, D) -> list:
+        """``out`` with the moved conditional prediction in its place."""
+        out[place] = rescale(D, out[place], self.guidance.options.rescale)
+        return out
+
+    def _memory(self, sigma: float, x, window):
+        """What is remembered of this latent, or of this part of a long one; another batch has nothing to do with it."""
+        if sigma != self._sigma:
+            self._sigma, self._level = sigma, self._level + 1
+        key = (tuple(x.shape), None if window is None else window.place)
+        if key not in self._memories:
+            if window is None:
+                self._memories.clear()
+            self._memories[key] = self.guidance.options.memory()
+        return self._memories[key]
 
     def _place_of_positive(self, conds, window) -> int | None:
         # Calls with a single list are other packs' (PAG, SAG …): they ask for a plain prediction.
@@ -187,11 +212,13 @@ class _Run:
     def _degree(self, side: str) -> float:
         return self.guidance.sides[side][1] if side in self.guidance.sides else 0.0
 
-    def _covers(self, model, timestep) -> bool:
+    def _covers(self, model, sigma: float) -> bool:
         options = self.guidance.options
+        highest, lowest = options.sigmas
+        if not lowest <= sigma <= highest:
+            return False
         if options.whole_trajectory:
             return True
         if self._range is None:
             self._range = (host.percent_to_sigma(model, options.start_percent), host.percent_to_sigma(model, options.end_percent))
-        sigma = float(timestep[0])
         return self._range[1] <= sigma <= self._range[0]

@@ -129,7 +129,8 @@ CONTRACT = {
     ),
     "ViPerGuider": ("model", "positive", "negative", "liked", "disliked", "cfg", "beta", "guidance?", "beta_disliked?"),
     "ViPerApplyGuidance": ("model", "liked", "disliked", "beta", "guidance?", "beta_disliked?"),
-    "ViPerGuidanceOptions": ("start_percent", "end_percent", "schedule", "rescale"),
+    "ViPerGuidanceOptions": ("start_percent", "end_percent", "schedule", "rescale", "every?", "between?", "tolerance?", "sigma_start?",
+                             "sigma_end?"),  # fmt: skip
     "ViPerLoadPocketModel": (),
     "ViPerPocketSubject": ("subject",),
     "ViPerRareToken": ("clip", "seed", "tokens?", "word?"),
