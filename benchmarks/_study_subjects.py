@@ -26,7 +26,7 @@ from viper.training.options import Training
 from viper.training.session import Session
 from viper.vpe.files import write_whole
 
-VERSION = 2  # count up when our training changes: what is kept of it then no longer counts
+VERSION = 1  # count up when our training changes: what is kept of it then no longer counts
 SIDE, STEPS, CFG, SAMPLER, SCHEDULER = 128, 20, 4.0, "euler", "simple"
 SEEDS, CLASS_SEEDS = (1, 2, 3, 4), tuple(range(101, 117))
 CLASS_IMAGES, BATCH = 16, 4
@@ -40,6 +40,7 @@ class Way:
     noun: str = "correct"
     prior: bool = True
     learning_rate: float = 0.0  # 0: the preset's
+    weighting: str = "preset"  # of ours
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,9 @@ class Study:
         """Of all that decides the pictures."""
         drawing = [list(_subjects.PROMPTS), SEEDS, CLASS_SEEDS, STEPS, CFG, SAMPLER, SCHEDULER]
         training = [self.steps, CLASS_IMAGES, BATCH] if way.who != "plain" else []
+        told = {name: value for name, value in asdict(way).items() if name != "weighting" or value != "preset"}
         version = VERSION if way.who == "ours" else 1
-        what = [version, self.weights, SUBJECTS[place].code, self.identifiers[place], asdict(way), training, drawing]
+        what = [version, self.weights, SUBJECTS[place].code, self.identifiers[place], told, training, drawing]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
     def drawn(self, way: Way, place: int) -> Drawn:
@@ -111,7 +113,7 @@ class Study:
             words = host.encode_prompt(self.clip, data.trigger)
             return _host_training.train_lora(fresh, latents, words, self.steps, BATCH, way.learning_rate)[0], self.clip
         settings = {"class_images": CLASS_IMAGES, "prior": "auto" if way.prior else "off", "batch_size": BATCH, "save_every": 20}
-        settings["learning_rate"] = way.learning_rate
+        settings |= {"learning_rate": way.learning_rate, "weighting": way.weighting}
         training = Training().with_settings("pocket", **settings, rank=_host_training.RANK, preview_every=0)
         name = f"{SUBJECTS[place].name} {self.key(way, place)}"
         with torch.inference_mode():

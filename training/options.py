@@ -51,8 +51,7 @@ PRESETS = MappingProxyType({
     "SD 3": Preset(512, 4e-4, 1e-4, times="logit_normal"),
     "Flux": Preset(512, 1e-4, 1e-5, times="logit_normal", given={"guidance": 1.0}, cfg=1.0, preview_given={"guidance": 3.5}),
     # Our own, measured: a network of eight million weights takes, and needs, larger steps.
-    # Its looks are drawn at high noise; min_snr leaves them alone sooner than the paper's weighting does (benchmarks/RESULTS.md).
-    "pocket": Preset(128, 4e-3, 2e-4, accumulation=1, batch_size=4, layers="linear", weighting="min_snr", cfg=4.0),
+    "pocket": Preset(128, 2e-3, 2e-4, accumulation=1, batch_size=4, layers="linear", cfg=4.0),
 })  # fmt: skip
 
 
