@@ -207,7 +207,7 @@ class GuidanceOptionsNode(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "tolerance",
-                    default=0.3,
+                    default=0.2,
                     min=0.0,
                     max=2.0,
                     step=0.05,
@@ -265,7 +265,7 @@ class GuidanceOptionsNode(io.ComfyNode):
         rescale,
         every=4,
         between=BETWEEN[0],
-        tolerance=0.3,
+        tolerance=0.2,
         sigma_start=0.0,
         sigma_end=0.0,
     ) -> io.NodeOutput:

@@ -39,7 +39,7 @@ class GuidanceOptions:
     rescale: float = 0.0
     every: int = 4
     between: str = "extrapolate"
-    tolerance: float = 0.3
+    tolerance: float = 0.2
     sigma_start: float = 0.0
     sigma_end: float = 0.0
 
