@@ -163,7 +163,7 @@ def apply_to_any_sampler() -> Graph:
     taste = g.add("ViPerPreferencesFromText", (0, 320), (320, 180), liked="blue tones", disliked="warm colors")
     cond = _conditioning(g, pocket, taste, positive, negative, 0.6, (700, 0))
     latent = _latent(g, (700, 320))
-    options = g.add("ViPerGuidanceOptions", (340, 320), (320, 160), start_percent=0.0, end_percent=0.8, schedule="exact", rescale=0.3)
+    options = g.add("ViPerGuidanceOptions", (340, 320), (320, 290), start_percent=0.0, end_percent=0.8, schedule="exact", rescale=0.3)
     guided = g.add(
         "ViPerApplyGuidance", (1060, 0), (320, 160), model=pocket[0], liked=cond[2], disliked=cond[3], beta=cond[4],
         guidance=options[0],
@@ -194,7 +194,7 @@ def apply_to_any_sampler() -> Graph:
         "KSampler (Advanced). **Preference Guider** is the same for the custom sampling nodes. Both pictures are the same.",
         (0, 540),
     )
-    g.note(CHECKPOINT, (340, 540), (320, 240))
+    g.note(CHECKPOINT, (340, 660), (320, 240))
     return g
 
 
