@@ -20,6 +20,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from statistics import median_high
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -279,8 +280,8 @@ def speed_part(study, threads: int, rounds: int, steps: int = 6) -> str:
         study.say(f"speed at batch {batch}")
         found = _host_training.interleaved(_host_training.pocket_runs(batch, latents, words, prior_words), rounds, steps)
         for name, seconds in found.items():
-            ratio = middle([theirs / own for own, theirs in zip(seconds, found["host"], strict=True)])
-            cells.setdefault(name, []).append(f"{batch / middle(seconds):.2f}" + (f" (\u00d7 {ratio:.2f})" if name != "host" else ""))
+            ratio = median_high([theirs / own for own, theirs in zip(seconds, found["host"], strict=True)])
+            cells.setdefault(name, []).append(f"{batch / median_high(seconds):.2f}" + (f" (\u00d7 {ratio:.2f})" if name != "host" else ""))
     lines += [f"| {name} | " + " | ".join(values) + " |" for name, values in cells.items()]
     lines += ["", "| peak memory of a training, MB beside what was held before | batch 1 | batch 4 |", "|---|---|---|"]
     for who in _host_training.PROBES:
@@ -293,10 +294,6 @@ def speed_part(study, threads: int, rounds: int, steps: int = 6) -> str:
         "\u00d7 1.0 at batch 1 and no more memory."
     )
     return "\n".join([*lines, note])
-
-
-def middle(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 def sheet(study, path: Path, subjects: int) -> None:

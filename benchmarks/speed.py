@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median_high
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import pocket  # noqa: E402
@@ -87,8 +88,10 @@ class Cases:
         noise, how = RandomNoise.execute(SEED + which).result[0], comfy.samplers.sampler_object(sampler)
         return SamplerCustomAdvanced.execute(noise, guider, how, sigmas, latent).result[0]["samples"]
 
-    def evaluations(self, options, sampler: str, scheduler: str) -> float:
-        """Of the liked and disliked side, a picture, mean over the cases."""
+    def drawn(self, options, sampler: str, scheduler: str):
+        """(latents of all cases, evaluations of the liked and disliked side a picture)."""
+        import torch
+
         total = 0
 
         def count(apply_model, args):
@@ -98,16 +101,11 @@ class Cases:
 
         model = self.model.clone()
         model.set_model_unet_function_wrapper(count)
-        for which in range(len(self.conds)):
-            self.guided(which, options, sampler, scheduler, model)
-        return total / len(self.conds) - 2 * STEPS
+        latents = torch.cat([self.guided(which, options, sampler, scheduler, model) for which in range(len(self.conds))])
+        return latents, total / len(self.conds) - 2 * STEPS
 
     def pictures(self, latents):
         return self.vae.decode(latents).clamp(0, 1)
-
-
-def middle(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 def interleaved(runs: dict[str, Callable[[], object]], rounds: int, first: str) -> dict[str, float]:
@@ -122,39 +120,34 @@ def interleaved(runs: dict[str, Callable[[], object]], rounds: int, first: str) 
         if n:  # the first round warms up
             for name, value in seconds.items():
                 ratios[name].append(value / seconds[first])
-    return {name: middle(values) for name, values in ratios.items()}
+    return {name: median_high(values) for name, values in ratios.items()}
 
 
 def schedule_table(cases: Cases, sampler: str, scheduler: str, rounds: int, say) -> str:
     import torch
 
-    ways, numbers = schedules(), range(len(cases.conds))
-    exact = torch.cat([cases.guided(n, ways["exact"], sampler, scheduler) for n in numbers])
-    shift = torch.cat([cases.guided(n, None, sampler, scheduler) for n in numbers])
-    far, right = (exact - shift).flatten(1), cases.pictures(exact)
     plain = "host's KSampler (shift alone)"
-    runs = {plain: lambda: cases.guided(0, None, sampler, scheduler)}
-    runs |= {name: lambda options=options: cases.guided(0, options, sampler, scheduler) for name, options in ways.items()}
+    ways = {plain: None, **schedules()}
+    (shift, _), (exact, _) = ends = [cases.drawn(ways[name], sampler, scheduler) for name in (plain, "exact")]
+    known = dict(zip((plain, "exact"), ends, strict=True))
+    far, right = (exact - shift).flatten(1), cases.pictures(exact)
+    runs = {name: lambda options=options: cases.guided(0, options, sampler, scheduler) for name, options in ways.items()}
     runs["PerpNegGuider"] = lambda: cases.perp_neg(0, sampler, scheduler)
     times = interleaved(runs, rounds, plain)
-    head = f"{sampler}, {scheduler}, {STEPS} steps | evaluations | time | error | worst of {len(numbers)} | cosine | PSNR"
+    head = f"{sampler}, {scheduler}, {STEPS} steps | evaluations | time | error | worst of {len(exact)} | cosine | PSNR"
     lines = [f"| {head} |", "|---" * 7 + "|"]
     reached = []
-    for name in runs:
-        if name == "PerpNegGuider":
-            lines.append(f"| {name} | ({STEPS} of its third branch) | × {times[name]:.2f} | – | – | – | – |")
-            continue
-        options = ways.get(name)
-        found = torch.cat([cases.guided(n, options, sampler, scheduler) for n in numbers])
+    for name, options in ways.items():
+        found, count = known.get(name) or cases.drawn(options, sampler, scheduler)
         error = (found - exact).flatten(1).norm(dim=1) / far.norm(dim=1)
         cosine = torch.nn.functional.cosine_similarity((found - shift).flatten(1), far).mean()
         psnr = -10 * ((cases.pictures(found) - right) ** 2).flatten(1).mean(1).clamp_min(1e-12).log10()
-        count = cases.evaluations(options, sampler, scheduler)
         told = ["–", "–"] if options is None else [f"{cosine:.3f}", "∞" if name == "exact" else f"{psnr.mean():.1f} dB"]
         lines.append(f"| {name} | {count:.1f} | × {times[name]:.2f} | {error.mean():.3f} | {error.max():.3f} | {' | '.join(told)} |")
         if error.mean() <= BARS[0] and times[name] <= BARS[1]:
             reached.append(name)
         say(lines[-1])
+    lines.append(f"| PerpNegGuider | ({STEPS} of its third branch) | × {times['PerpNegGuider']:.2f} | – | – | – | – |")
     lines.append(f"\nError at most {BARS[0]:g} at × {BARS[1]:g} at most: {', '.join(reached) or 'none'}.")
     return "\n".join(lines)
 

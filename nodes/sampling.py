@@ -11,6 +11,7 @@ CATEGORY = "ViPer/sampling"
 _BETA = "Strength of the guidance: 0 is the host's own sampler, bit for bit; the paper stays below 1."
 _BETA_DISLIKED = "Another strength for the disliked side. Unconnected: as beta."
 _LIKED = "From Preference Conditioning."
+_OPTIONS = GuidanceOptions()
 _ALIASES = ["viper", "preference guidance", "personalize"]
 
 
@@ -197,17 +198,24 @@ class GuidanceOptionsNode(io.ComfyNode):
                     tooltip="Keeps the contrast of the prompt's own prediction (guided rescale, arXiv 2305.08891): no burnt pictures "
                     "at high beta.",
                 ),
-                io.Int.Input("every", default=4, min=1, max=100, optional=True, tooltip="For reuse: at every how many noise levels."),
+                io.Int.Input(
+                    "every",
+                    default=_OPTIONS.every,
+                    min=1,
+                    max=100,
+                    optional=True,
+                    tooltip="For reuse: at every how many noise levels.",
+                ),
                 io.Combo.Input(
                     "between",
                     options=list(BETWEEN),
-                    default=BETWEEN[0],
+                    default=_OPTIONS.between,
                     optional=True,
                     tooltip="For reuse and adaptive: ε_vp in between. extrapolate: the line through the last two; hold: the last one.",
                 ),
                 io.Float.Input(
                     "tolerance",
-                    default=0.2,
+                    default=_OPTIONS.tolerance,
                     min=0.0,
                     max=2.0,
                     step=0.05,
@@ -216,7 +224,7 @@ class GuidanceOptionsNode(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "sigma_start",
-                    default=0.0,
+                    default=_OPTIONS.sigma_start,
                     min=0.0,
                     max=20000.0,
                     step=0.01,
@@ -225,7 +233,7 @@ class GuidanceOptionsNode(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "sigma_end",
-                    default=0.0,
+                    default=_OPTIONS.sigma_end,
                     min=0.0,
                     max=20000.0,
                     step=0.01,
@@ -240,38 +248,19 @@ class GuidanceOptionsNode(io.ComfyNode):
     def validate_inputs(
         cls, start_percent=None, end_percent=None, schedule=None, every=None, between=None, tolerance=None, sigma_start=None, sigma_end=None
     ):
-        given = dict(every=every, between=between, tolerance=tolerance, sigma_start=sigma_start, sigma_end=sigma_end)
-        # A value over a wire is not known yet: the other one is then checked against the widest range.
-        if sigma_start is None or sigma_end is None:
-            given |= {"sigma_start": None, "sigma_end": None}
+        given = dict(start_percent=start_percent, end_percent=end_percent, schedule=schedule, every=every, between=between,
+                     tolerance=tolerance, sigma_start=sigma_start, sigma_end=sigma_end)  # fmt: skip
 
         def whole():
             one_of("schedule", schedule, SCHEDULES)
-            GuidanceOptions(
-                0.0 if start_percent is None else start_percent,
-                1.0 if end_percent is None else end_percent,
-                schedule or SCHEDULES[0],
-                **{name: value for name, value in given.items() if value is not None},
-            )
+            # A value over a wire is not known yet: the other one is then checked against the widest range, which is the default.
+            GuidanceOptions(**{name: value for name, value in given.items() if value is not None})
 
         return check(whole)
 
     @classmethod
-    def execute(
-        cls,
-        start_percent,
-        end_percent,
-        schedule,
-        rescale,
-        every=4,
-        between=BETWEEN[0],
-        tolerance=0.2,
-        sigma_start=0.0,
-        sigma_end=0.0,
-    ) -> io.NodeOutput:
-        return io.NodeOutput(
-            GuidanceOptions(start_percent, end_percent, schedule, rescale, every, between, tolerance, sigma_start, sigma_end)
-        )
+    def execute(cls, start_percent, end_percent, schedule, rescale, **later) -> io.NodeOutput:
+        return io.NodeOutput(GuidanceOptions(start_percent, end_percent, schedule, rescale, **later))
 
 
 NODES = [KSamplerPreference, PreferenceGuider, ApplyPreferenceGuidance, GuidanceOptionsNode]

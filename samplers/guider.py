@@ -116,6 +116,7 @@ class _Run:
         self.noise = noise  # of the size of the whole latent, which a context window does not tell
         self.guidance = guidance
         self.calls = 0
+        self._everywhere = guidance.options.everywhere
         self._range = None
         self._memories: dict = {}
         self._sigma, self._level = None, 0  # noise levels are counted: samplers of several stages evaluate one of them twice
@@ -131,28 +132,28 @@ class _Run:
         if place is None:
             return executor(model, conds, x, timestep, model_options)
         self.calls += 1
-        options = self.guidance.options
         # Reading the noise level waits for the device, so `exact` on the whole trajectory does not ask.
-        sigma = None if options.everywhere else float(timestep[0])
+        sigma = None if self._everywhere else float(timestep[0])
         if sigma is not None and not self._covers(model, sigma):
             return executor(model, conds, x, timestep, model_options)
 
-        asked, where = list(conds), {}
-        for side in self.guidance.sides:
-            branch = self.guider.conds[self.name(side)]
-            if not host.any_active(branch, timestep):
-                # A side that ends here would be read as a prediction of zero.
-                return executor(model, conds, x, timestep, model_options)
-            where[side] = self._index(asked, branch if window is None else window.cut(branch, self.noise), window is None)
-        degrees = self._degree("liked"), self._degree("disliked")
-        if where.get("liked") == where.get("disliked") and degrees[0] == degrees[1]:
-            self._check_words_are_read()
+        branches = {side: self.guider.conds[self.name(side)] for side in self.guidance.sides}
+        if not all(host.any_active(branch, timestep) for branch in branches.values()):
+            # A side that ends here would be read as a prediction of zero.
             return executor(model, conds, x, timestep, model_options)
-
+        degrees = self._degree("liked"), self._degree("disliked")
         memory = None if sigma is None else self._memory(sigma, x, window)
         if memory is not None and not memory.due(sigma, self._level):
             out = list(executor(model, conds, x, timestep, model_options))
             return self._moved(out, place, move_by_remembered(out[place], memory.recall(sigma), x, sigma, *degrees))
+
+        asked, where = list(conds), {}
+        for side, branch in branches.items():
+            where[side] = self._index(asked, branch if window is None else window.cut(branch, self.noise), window is None)
+        if where.get("liked") == where.get("disliked") and degrees[0] == degrees[1]:
+            self._check_words_are_read()
+            return executor(model, conds, x, timestep, model_options)
+
         out = list(executor(model, asked, x, timestep, model_options))
         D_p, sides = out[place], [out[where[side]] if side in where else None for side in ("liked", "disliked")]
         if memory is not None and sigma > 0.0:
