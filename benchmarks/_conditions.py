@@ -44,6 +44,7 @@ class Job:
     cfg: float = 4.0
     options: GuidanceOptions = field(default_factory=GuidanceOptions)
     hold_norm: bool = False
+    sampler: tuple[str, str] = (SAMPLER, SCHEDULER)
 
     @property
     def texts(self) -> tuple[str, str]:
@@ -53,11 +54,13 @@ class Job:
     @property
     def setting(self) -> tuple:
         """What all pictures of a batch share."""
-        return self.condition, self.beta, self.steps, self.cfg, astuple(self.options), self.hold_norm
+        return self.condition, self.beta, self.steps, self.cfg, astuple(self.options), self.hold_norm, self.sampler
 
     @property
     def key(self) -> str:
         everything = [self.prompt, self.noise, self.texts, self.setting[:4], _told(self.options), self.hold_norm]
+        if self.sampler != (SAMPLER, SCHEDULER):
+            everything.append(self.sampler)
         return hashlib.sha256(json.dumps(everything).encode()).hexdigest()[:20]
 
 
@@ -137,7 +140,7 @@ class Studio:
         sides = [[[torch.cat([c[0][0] for c in some]), {}]] for some in zip(*conditionings, strict=True)]
         zeros = torch.zeros(len(jobs), self.vae.latent_channels, SIZE, SIZE)
         latent = {"samples": zeros, "batch_index": [j.noise for j in jobs]}
-        one, sampling = jobs[0], (jobs[0].steps, jobs[0].cfg, SAMPLER, SCHEDULER)
+        one, sampling = jobs[0], (jobs[0].steps, jobs[0].cfg, *jobs[0].sampler)
         if len(sides) == 2:
             drawn = nodes.common_ksampler(self.model, 0, *sampling, *sides, latent)[0]
         else:

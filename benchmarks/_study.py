@@ -55,15 +55,16 @@ class Facts:
 
 
 class Study:
-    """``split`` is "choose" or "test": other people, prompts and seeds."""
+    """``split`` is "choose" or "test": other people, prompts and seeds. ``how``: steps, cfg and sampler of all pictures."""
 
-    def __init__(self, split: str, people: int, work: Path, say=print):
+    def __init__(self, split: str, people: int, work: Path, say=print, **how):
         import pocket
         from viper.pocket.encoders import load_pocket_encoders
         from viper.pocket.recipe import icons
 
         painter = pocket.Painter()
         self.bench, self.split, self.count, self.work, self.say = pocket.Bench(painter, False), split, people, work, say
+        self.how = {"steps": STEPS, "cfg": CFG, **how}
         self.vocabulary, self.groups = self.bench.vocabulary, self.bench.groups
         slugs = {name: s["icon"] for part in self.vocabulary["subjects"].values() for name, s in part.items()}
         taught = lambda: icons.render(pocket.WORK, slugs, icons.SETS | _judge.MORE_SETS)  # noqa: E731
@@ -119,7 +120,7 @@ class Study:
         return self.prompts[i % n], self.prompts[(i + n // 2) % n]
 
     def plain(self, prompt: str, place: int) -> Job:
-        return Job(prompt, NOISE[self.split] + place % POOL, steps=STEPS, cfg=CFG)
+        return Job(prompt, NOISE[self.split] + place % POOL, **self.how)
 
     def jobs(self, way: Way) -> list[list[Job]]:
         """Everyone's pictures, one a prompt; ``way`` "plain" gives the plain pictures of the same seeds."""
@@ -190,6 +191,19 @@ class Study:
             row["diversity"] = self.diversity(way)
         return row
 
+    def wins(self, person: Agent, own: Facts, same: Facts, pool: Sequence[Facts]) -> float:
+        """First place of ``own`` among the plain pictures of its prompt, the one of its seed left out."""
+        return first_place(self.score(person, own), [self.score(person, f) for f in pool if f is not same])
+
+    def won(self, way: Way) -> list[list[float]]:
+        """Everyone's first places against plain pictures, one a prompt: what ``own against none`` is the mean of."""
+        pools = {p: self.of([self.plain(p, k) for k in range(POOL)]) for p in self.prompts}
+        jobs = self.jobs(way)
+        return [
+            [self.wins(person, f, pools[j.prompt][j.noise - NOISE[self.split]], pools[j.prompt]) for j, f in zip(mine, facts, strict=True)]
+            for person, mine, facts in zip(self.crowd(way.each), jobs, self._rows(jobs), strict=True)
+        ]
+
     def _rows(self, jobs: list[list[Job]]) -> list[list[Facts]]:
         flat = iter(self.of([j for mine in jobs for j in mine]))
         return [[next(flat) for _ in mine] for mine in jobs]
@@ -211,8 +225,7 @@ class Study:
             return float(now == subject) if before == subject else float("nan")
 
         def alone(i: int, k: int) -> float:
-            rest = [self.score(crowd[i], f) for f in pools[prompts[i][k]] if f is not same[i][k]]
-            return first_place(self.score(crowd[i], facts[i][k]), rest)
+            return self.wins(crowd[i], facts[i][k], same[i][k], pools[prompts[i][k]])
 
         looks = (lambda i: crowd[i].liked), (lambda i: crowd[i].disliked[:1] if way.complaint else crowd[i].disliked)
         row = {"subject kept": share(kept), "of 100": share(lambda i, k: kept(i, k, "of_100"))}

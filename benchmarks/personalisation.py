@@ -1,4 +1,4 @@
-"""Do personalised pictures win? ``python dev.py bench personalisation [--part main|beta|attributes|causes|choose|all]``
+"""Do personalised pictures win? ``python dev.py bench personalisation [--part main|beta|attributes|causes|choose|schedules|all]``
 
 The counterpart of ViPer's user study (Salehi et al., ECCV 2024: the personalised picture among 8 is ranked first in 86.1 % of
 the cases, chance 12.5 %) with made-up people (``_people.py``) whose comments the built-in extractor reads, the pocket model as
@@ -36,6 +36,7 @@ GRID = (0.2, 0.4, 0.6, 0.8, 1.0)
 TRIED = {"shift": (0.4, 0.7, 1.0), "guidance": (0.3, 0.6, 0.9), "paper": (0.2, 0.4, 0.5, 0.6), "official": (0.2, 0.4, 0.5, 0.6),
          "held": (0.5, 0.6, 0.8), "held official": (0.4, 0.5, 0.6, 0.8), "behind": (0.5, 0.75, 1.0)}
 KEPT = 0.9  # of subjects that must be kept for a strength to be chosen
+SCHEDULED = {"beta": 0.6, "steps": 30, "cfg": 5.0, "sampler": ("euler", "normal")}  # what the schedules are compared at
 LIMITS = {"diversity": 0.6, "chroma": 2.0, "clipped": 0.1}  # least share of plain's, most times plain's, most points above plain's
 HEAD = "| {} | own against none | own against others' | subject kept | liked seen | disliked seen (plain) | diversity | chroma | clipped |"
 
@@ -169,6 +170,24 @@ def causes_part(study, people: int = 24) -> str:
     return table(f"the first {people} people", rows) + "\n\n" + told
 
 
+def schedules_part(study) -> str:
+    """What each schedule of the guidance costs in won places, person by person."""
+    from speed import schedules
+
+    from viper.benchmarks._ranks import interval, shown
+    from viper.benchmarks._study import Way
+
+    found = {"the shift alone": study.won(Way("shift", SCHEDULED["beta"]))}
+    for name, options in schedules().items():
+        found[name] = study.won(Way("paper", SCHEDULED["beta"], options=options))
+    head = f"{' '.join(SCHEDULED['sampler'])}, {SCHEDULED['steps']} steps"
+    lines = [f"| {head} | own against none | less that of exact, points |", "|---" * 3 + "|"]
+    for name, places in found.items():
+        less = interval([[a - b for a, b in zip(*pair, strict=True)] for pair in zip(places, found["exact"], strict=True)])
+        lines.append(f"| {name} | {shown(interval(places))} | " + "{:+.1f} ({:+.1f} to {:+.1f}) |".format(*(100 * v for v in less)))
+    return "\n".join(lines)
+
+
 def sheet(study, path: Path, people: int = 8) -> None:
     """The first people's first prompt in every way."""
     from viper.benchmarks import _plots
@@ -186,7 +205,7 @@ def sheet(study, path: Path, people: int = 8) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("main", "beta", "attributes", "causes", "choose", "all"), default="main")
+    parser.add_argument("--part", choices=("main", "beta", "attributes", "causes", "choose", "schedules", "all"), default="main")
     parser.add_argument("--people", type=int, default=64)
     parser.add_argument("--out", type=Path, help="write the tables into this file as well")
     parser.add_argument("--plots", type=Path, help="write the charts into this folder")
@@ -208,10 +227,12 @@ def main() -> None:
     began = time.perf_counter()
     WORK.mkdir(parents=True, exist_ok=True)
     say = lambda text: print(f"[{time.perf_counter() - began:.0f} s] {text}", file=sys.stderr, flush=True)  # noqa: E731
-    study = Study("choose" if options.part == "choose" else "test", 16 if options.part == "choose" else options.people, WORK, say)
+    how = {name: value for name, value in SCHEDULED.items() if name != "beta"} if options.part == "schedules" else {}
+    study = Study("choose" if options.part == "choose" else "test", 16 if options.part == "choose" else options.people, WORK, say, **how)
     parts = {
         "choose": lambda: choose(study), "main": lambda: main_part(study), "beta": lambda: beta_part(study, options.plots),
         "attributes": lambda: attributes_part(study, options.plots), "causes": lambda: causes_part(study),
+        "schedules": lambda: schedules_part(study),
     }  # fmt: skip
     if options.plots:
         options.plots.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,10 @@ GuidanceType = io.Custom("VIPER_GUIDANCE")
 DatasetType = io.Custom("VIPER_DATASET")
 TrainingType = io.Custom("VIPER_TRAINING")
 SubjectType = io.Custom("VIPER_SUBJECT")
+EncoderType = io.Custom("VIPER_ENCODER")
+ScorerType = io.Custom("VIPER_SCORER")
+ScoresType = io.Custom("VIPER_SCORES")
+MetricsType = io.Custom("VIPER_METRICS")
 
 
 def beta_input(tooltip: str):
