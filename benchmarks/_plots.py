@@ -1,9 +1,11 @@
 """Line charts and contact sheets drawn with Pillow.
 
     chart(path, "Strength", "beta", "%", {"own against none": [(0.0, (0.12, 0.1, 0.14)), …]}, {"chance": 0.125})
+    chart(path, "Cost", "pixels a side", "times", {"exact": [(512, (1.9, 1.8, 2.0)), …]}, {}, Axis(0, 4, 1, 1), even=True)
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,25 @@ COLOURS = ("#1f5fbf", "#d1495b", "#2e8b57", "#e08e0b", "#7a4fb5", "#555555")
 Point = tuple[float, tuple[float, float, float]]  # x and (mean, low, high), shares of 1
 
 
-def chart(path: Path, title: str, x_name: str, y_name: str, lines: dict[str, Sequence[Point]], marks: dict[str, float]) -> None:
-    """Shares in per cent against x with 95 % intervals; ``marks`` are dashed levels with a name. Pillow's font has no Greek."""
+@dataclass(frozen=True)
+class Axis:
+    """The y axis from ``low`` to ``high`` with a line every ``step``, labelled with ``times`` the value."""
+
+    low: float = 0.0
+    high: float = 1.0
+    step: float = 0.2
+    times: float = 100.0
+
+
+PERCENT = Axis()
+
+
+def chart(path: Path, title: str, x_name: str, y_name: str, lines: dict[str, Sequence[Point]], marks: dict[str, float],
+          axis: Axis = PERCENT, even: bool = False) -> None:  # fmt: skip
+    """Values against x with their intervals; ``marks`` are dashed levels with a name. Pillow's font has no Greek.
+
+    ``even``: the x that there are stand at equal distances.
+    """
     s = SCALE
     im = Image.new("RGB", (WIDTH * s, HEIGHT * s), "white")
     draw = ImageDraw.Draw(im)
@@ -27,25 +46,27 @@ def chart(path: Path, title: str, x_name: str, y_name: str, lines: dict[str, Seq
 
     def at(x: float, y: float) -> tuple[float, float]:
         wide, tall = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-        return (LEFT + wide * (x - low) / max(high - low, 1e-9)) * s, (TOP + tall * (1 - y)) * s
+        across = xs.index(x) / max(len(xs) - 1, 1) if even and x in xs else (x - low) / max(high - low, 1e-9)
+        return (LEFT + wide * across) * s, (TOP + tall * (1 - (y - axis.low) / (axis.high - axis.low))) * s
 
-    for percent in range(0, 101, 20):
-        x, y = at(low, percent / 100)
-        draw.line((x, y, at(high, 0)[0], y), "#dddddd", s)
-        draw.text((x - 8 * s, y), f"{percent}", "black", font, anchor="rm")
+    for n in range(round((axis.high - axis.low) / axis.step) + 1):
+        value = axis.low + n * axis.step
+        x, y = at(low, value)
+        draw.line((x, y, at(high, value)[0], y), "#dddddd", s)
+        draw.text((x - 8 * s, y), f"{round(axis.times * value, 6):g}", "black", font, anchor="rm")
     for x in xs:
-        px, py = at(x, 0)
+        px, py = at(x, axis.low)
         draw.line((px, py, px, py + 4 * s), "black", s)
         draw.text((px, py + 8 * s), f"{x:g}", "black", font, anchor="mt")
-    draw.line((*at(low, 1), *at(low, 0), *at(high, 0)), "black", s)
-    draw.text((at((low + high) / 2, 0)[0], (HEIGHT - 10) * s), x_name, "black", font, anchor="mb")
+    draw.line((*at(low, axis.high), *at(low, axis.low), *at(high, axis.low)), "black", s)
+    draw.text(((at(low, axis.low)[0] + at(high, axis.low)[0]) / 2, (HEIGHT - 10) * s), x_name, "black", font, anchor="mb")
     draw.text((8 * s, (TOP - 12) * s), y_name, "black", font, anchor="lb")
     draw.text((LEFT * s, 8 * s), title, "black", bold, anchor="lt")
     for name, level in marks.items():
         x0, y = at(low, level)
-        for dash in range(int(x0), int(at(high, 0)[0]), 10 * s):
+        for dash in range(int(x0), int(at(high, axis.low)[0]), 10 * s):
             draw.line((dash, y, dash + 5 * s, y), "#888888", s)
-        draw.text((at(high, 0)[0] + 10 * s, y), name, "#666666", small, anchor="lm")
+        draw.text((at(high, axis.low)[0] + 10 * s, y), name, "#666666", small, anchor="lm")
     names = []
     for (name, points), colour in zip(lines.items(), COLOURS, strict=False):
         places = [at(x, value[0]) for x, value in points]
@@ -60,7 +81,7 @@ def chart(path: Path, title: str, x_name: str, y_name: str, lines: dict[str, Seq
         while any(abs(y - t) < 15 * s for t in taken):
             y += s
         taken.append(y)
-        draw.text((at(high, 0)[0] + 10 * s, y), entry[1], entry[2], small, anchor="lm")
+        draw.text((at(high, axis.low)[0] + 10 * s, y), entry[1], entry[2], small, anchor="lm")
     im.resize((WIDTH, HEIGHT), Image.LANCZOS).quantize(64).save(path, optimize=True)
 
 

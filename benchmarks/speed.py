@@ -1,14 +1,17 @@
-"""What does the guidance cost, and how near do its schedules come to the exact one? ``python dev.py bench speed``
+"""What does the guidance cost, and how near do its schedules come to the exact one?
+``python dev.py bench speed [--part schedules|networks|sweep|pack|all] [--device cuda]``
 
-On the pocket model at β = 0.6, cfg 5 and 30 steps: seeded tastes (two liked and two disliked looks), every one drawn by the host's
-own KSampler, by the shift of the prompt alone, and by the guidance on each schedule.
+- schedules: the pocket model at β = 0.6, cfg 5 and 30 steps; seeded tastes (two liked and two disliked looks), each drawn by the host's
+  own KSampler, by the shift of the prompt alone, and by the guidance on every schedule. Evaluations: how often the network was
+  asked for the liked or disliked side, a picture (60 are exact). Error: distance of the latents to the exact ones, as a share of the
+  distance that the shift alone has; cosine of what the guidance added; PSNR of the pictures.
+- networks: whole sampling runs of the pocket model and of networks of SD 1.5's and SDXL's size (random weights) against the host's
+  KSampler: ours, PerpNegGuider (the host's own guider of three branches), and the official formulation as its authors run it, in
+  diffusers on the same weights, two calls of two a step. Peak memory beside what was held before; the share of a step that is our code.
+- sweep: the same against image size and batch, with plots (``--plots docs``).
+- pack: import time, what the node itself costs, the built-in reader, a step of DreamBooth Train.
 
-- evaluations: how often the network was asked for the liked or disliked side, a picture (60 are exact);
-- time: against the host's KSampler on the same conditionings, measured in turn; the median of the rounds;
-- error: distance of the latents to the exact ones, as a share of the distance that the shift alone has; cosine of what the guidance
-  added; PSNR of the pictures.
-
-PerpNegGuider, the host's own guider of three branches, stands beside. Everything is seeded.
+Times are ratios within one run: ways take turns, and each ratio is to the host's KSampler of its own round; the median counts.
 """
 
 import argparse
@@ -16,16 +19,17 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median_high
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
 import pocket  # noqa: E402
 
-BETA, CFG, STEPS = 0.6, 5.0, 30
 SAMPLERS = (("euler", "normal"), ("dpmpp_2m", "karras"))
-SEED = 11
 BARS = (0.15, 1.25)  # error, time
+PARTS = ("schedules", "networks", "sweep", "pack")
 
 
 def schedules() -> dict:
@@ -39,58 +43,56 @@ def schedules() -> dict:
     return ways
 
 
+def interleaved(runs: dict[str, Callable[[], object]], rounds: int, first: str) -> dict[str, tuple[float, float, float]]:
+    """(median, least, most) over rounds of each run's time against that of ``first`` in the same round."""
+    import torch
+
+    ratios: dict[str, list[float]] = {name: [] for name in runs}
+    for n in range(rounds + 1):
+        seconds = {}
+        for name, run in runs.items():
+            began = time.perf_counter()
+            run()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            seconds[name] = time.perf_counter() - began
+        if n:  # the first round warms up
+            for name, value in seconds.items():
+                ratios[name].append(value / seconds[first])
+    return {name: (median_high(values), min(values), max(values)) for name, values in ratios.items()}
+
+
+# --- schedules -----------------------------------------------------------------------------------------------------------
+
+
 class Cases:
     """Prompts with tastes, and the ways to draw them."""
 
-    def __init__(self, count: int):
+    def __init__(self, count: int, network):
         from viper import host
+        from viper.benchmarks._networks import BETA, SEED
         from viper.nodes.conditioning import PreferenceConditioning
         from viper.pocket.loader import load_pocket_model
         from viper.pocket.recipe import icons
         from viper.vpe.preferences import Preferences
 
-        self.model, self.clip, self.vae = load_pocket_model()
+        _, clip, self.vae = load_pocket_model()
         rng, vocabulary = random.Random(SEED), icons.vocabulary()
         subjects = sorted(vocabulary["subjects"]["simple"])
-        self.texts, self.conds = [], []
+        self.networks = []
         for _ in range(count):
             liked, disliked = ([rng.choice(sorted(vocabulary["attributes"][group])) for group in groups] for groups in
                                zip(*(rng.sample(sorted(vocabulary["attributes"]), 2) for _ in range(2)), strict=True))  # fmt: skip
-            text = f"a {rng.choice(subjects)}"
-            self.texts.append((text, ", ".join(liked), ", ".join(disliked)))
-            words = [host.encode_prompt(self.clip, t) for t in (text, "")]
-            preferences = Preferences.from_text(self.texts[-1][1], self.texts[-1][2])
-            self.conds.append(PreferenceConditioning.execute(self.clip, preferences, *words, BETA, "paper").result[:4])
+            words = [host.encode_prompt(clip, t) for t in (f"a {rng.choice(subjects)}", "")]
+            preferences = Preferences.from_text(", ".join(liked), ", ".join(disliked))
+            conds = PreferenceConditioning.execute(clip, preferences, *words, BETA, "paper").result[:4]
+            self.networks.append(replace(network, conds=conds))
 
-    def guided(self, which: int, options, sampler: str, scheduler: str, model=None, batch: int = 1):
-        """Latents of case ``which``; without ``options`` the host's KSampler on the shifted prompt."""
-        import torch
-
-        from viper.samplers.guider import sample
-
-        latent = {"samples": torch.zeros(batch, self.vae.latent_channels, 16, 16)}
-        beta = 0.0 if options is None else BETA
-        positive, negative, liked, disliked = self.conds[which]
-        how = (SEED + which, STEPS, CFG, sampler, scheduler)
-        return sample(model or self.model, *how, positive, negative, liked, disliked, latent, 1.0, beta, None, options)["samples"]
-
-    def perp_neg(self, which: int, sampler: str, scheduler: str, batch: int = 1):
-        """The host's PerpNegGuider, with the disliked side as its negative and the empty prompt."""
-        import comfy.samplers
-        import torch
-        from comfy_extras.nodes_custom_sampler import BasicScheduler, RandomNoise, SamplerCustomAdvanced
-        from comfy_extras.nodes_perpneg import PerpNegGuider
-
-        positive, empty, _, disliked = self.conds[which]
-        guider = PerpNegGuider.execute(self.model, positive, disliked, empty, CFG, 1.0).result[0]
-        sigmas = BasicScheduler.execute(self.model, scheduler, STEPS, 1.0).result[0]
-        latent = {"samples": torch.zeros(batch, self.vae.latent_channels, 16, 16)}
-        noise, how = RandomNoise.execute(SEED + which).result[0], comfy.samplers.sampler_object(sampler)
-        return SamplerCustomAdvanced.execute(noise, guider, how, sigmas, latent).result[0]["samples"]
-
-    def drawn(self, options, sampler: str, scheduler: str):
+    def drawn(self, options, run):
         """(latents of all cases, evaluations of the liked and disliked side a picture)."""
         import torch
+
+        from viper.benchmarks import _networks
 
         total = 0
 
@@ -99,94 +101,168 @@ class Cases:
             total += len(args["cond_or_uncond"])
             return apply_model(args["input"], args["timestep"], **args["c"])
 
-        model = self.model.clone()
-        model.set_model_unet_function_wrapper(count)
-        latents = torch.cat([self.guided(which, options, sampler, scheduler, model) for which in range(len(self.conds))])
-        return latents, total / len(self.conds) - 2 * STEPS
+        counted = self.networks[0].model.clone()
+        counted.set_model_unet_function_wrapper(count)
+        latents = [
+            _networks.guided(replace(network, model=counted), replace(run, seed=run.seed + which), options)
+            for which, network in enumerate(self.networks)
+        ]
+        return torch.cat(latents), total / len(self.networks) - 2 * run.steps
 
     def pictures(self, latents):
         return self.vae.decode(latents).clamp(0, 1)
 
 
-def interleaved(runs: dict[str, Callable[[], object]], rounds: int, first: str) -> dict[str, float]:
-    """Median over rounds of each run's time against that of ``first`` in the same round."""
-    ratios: dict[str, list[float]] = {name: [] for name in runs}
-    for n in range(rounds + 1):
-        seconds = {}
-        for name, run in runs.items():
-            began = time.perf_counter()
-            run()
-            seconds[name] = time.perf_counter() - began
-        if n:  # the first round warms up
-            for name, value in seconds.items():
-                ratios[name].append(value / seconds[first])
-    return {name: median_high(values) for name, values in ratios.items()}
-
-
-def schedule_table(cases: Cases, sampler: str, scheduler: str, rounds: int, say) -> str:
+def schedule_table(cases: Cases, sampler: str, scheduler: str, rounds: int, say, points: dict) -> str:
     import torch
 
+    from viper.benchmarks import _networks
+
+    run, one = _networks.Run(sampler=sampler, scheduler=scheduler), cases.networks[0]
     plain = "host's KSampler (shift alone)"
     ways = {plain: None, **schedules()}
-    (shift, _), (exact, _) = ends = [cases.drawn(ways[name], sampler, scheduler) for name in (plain, "exact")]
+    (shift, _), (exact, _) = ends = [cases.drawn(ways[name], run) for name in (plain, "exact")]
     known = dict(zip((plain, "exact"), ends, strict=True))
     far, right = (exact - shift).flatten(1), cases.pictures(exact)
-    runs = {name: lambda options=options: cases.guided(0, options, sampler, scheduler) for name, options in ways.items()}
-    runs["PerpNegGuider"] = lambda: cases.perp_neg(0, sampler, scheduler)
+    runs = {name: lambda options=options: _networks.guided(one, run, options) for name, options in ways.items()}
+    runs["PerpNegGuider"] = lambda: _networks.perp_neg(one, run)
     times = interleaved(runs, rounds, plain)
-    head = f"{sampler}, {scheduler}, {STEPS} steps | evaluations | time | error | worst of {len(exact)} | cosine | PSNR"
+    head = f"{sampler}, {scheduler}, {run.steps} steps | evaluations | time | error | worst of {len(exact)} | cosine | PSNR"
     lines = [f"| {head} |", "|---" * 7 + "|"]
     reached = []
     for name, options in ways.items():
-        found, count = known.get(name) or cases.drawn(options, sampler, scheduler)
+        found, count = known.get(name) or cases.drawn(options, run)
         error = (found - exact).flatten(1).norm(dim=1) / far.norm(dim=1)
         cosine = torch.nn.functional.cosine_similarity((found - shift).flatten(1), far).mean()
         psnr = -10 * ((cases.pictures(found) - right) ** 2).flatten(1).mean(1).clamp_min(1e-12).log10()
         told = ["–", "–"] if options is None else [f"{cosine:.3f}", "∞" if name == "exact" else f"{psnr.mean():.1f} dB"]
-        lines.append(f"| {name} | {count:.1f} | × {times[name]:.2f} | {error.mean():.3f} | {error.max():.3f} | {' | '.join(told)} |")
-        if error.mean() <= BARS[0] and times[name] <= BARS[1]:
+        lines.append(f"| {name} | {count:.1f} | × {times[name][0]:.2f} | {error.mean():.3f} | {error.max():.3f} | {' | '.join(told)} |")
+        points.setdefault(name.split()[0], []).append((count, (float(error.mean()),) * 3))
+        if error.mean() <= BARS[0] and times[name][0] <= BARS[1]:
             reached.append(name)
         say(lines[-1])
-    lines.append(f"| PerpNegGuider | ({STEPS} of its third branch) | × {times['PerpNegGuider']:.2f} | – | – | – | – |")
+    lines.append(f"| PerpNegGuider | ({run.steps} of its third branch) | × {times['PerpNegGuider'][0]:.2f} | – | – | – | – |")
     lines.append(f"\nError at most {BARS[0]:g} at × {BARS[1]:g} at most: {', '.join(reached) or 'none'}.")
     return "\n".join(lines)
 
 
-def batch_table(cases: Cases, rounds: int) -> str:
-    from viper.samplers.schedule import GuidanceOptions
+def schedules_part(options, say) -> str:
+    from viper.benchmarks import _networks, _plots
 
-    plain = "host's KSampler"
-    ways = {plain: None, "exact": GuidanceOptions(), "adaptive": GuidanceOptions(schedule="adaptive")}
-    lines = ["| time against the host's KSampler, euler | batch 1 | batch 2 | batch 4 |", "|---|---|---|---|"]
-    columns = []
-    for batch in (1, 2, 4):
-        runs = {name: lambda options=options, batch=batch: cases.guided(0, options, *SAMPLERS[0], batch=batch)
-                for name, options in ways.items()}  # fmt: skip
-        runs["PerpNegGuider"] = lambda batch=batch: cases.perp_neg(0, *SAMPLERS[0], batch=batch)
-        columns.append(interleaved(runs, rounds, plain))
-    lines += [f"| {name} | " + " | ".join(f"× {column[name]:.2f}" for column in columns) + " |" for name in columns[0]]
-    return "\n".join(lines)
+    cases, texts = Cases(options.cases, _networks.pocket()), []
+    for sampler, scheduler in SAMPLERS:
+        points: dict = {}
+        texts.append(schedule_table(cases, sampler, scheduler, options.rounds, say, points))
+        if options.plots and (sampler, scheduler) == SAMPLERS[0]:
+            lines = {name: sorted(points[name]) for name in ("range", "reuse", "adaptive")}
+            _plots.chart(options.plots / "speed_schedules.png", "Error against the exact guidance", "evaluations of both sides (exact: 60)",
+                         "share of the shift's", lines, {"asked for": BARS[0]}, _plots.Axis(0, 0.7, 0.1, 1))  # fmt: skip
+    return "\n\n".join(texts)
+
+
+# --- networks ------------------------------------------------------------------------------------------------------------
+
+
+def networks_part(options, say) -> str:
+    import torch
+
+    from viper.benchmarks import _networks
+
+    device = torch.device(options.device)
+    cells = {"pocket": 16, "sd15": 64, "sdxl": 128} if device.type == "cuda" else {"pocket": 16, "sd15": 32, "sdxl": 32}
+    lines = ["| network, picture, batch, steps | way | evaluations of both sides | time | peak memory, MB |", "|---" * 5 + "|"]
+    shares = []
+    for name in options.networks:
+        network = _networks.pocket() if name == "pocket" else _networks.true_size(name, device)
+        _networks.check_twin(network)
+        for batch in (1, 4) if device.type == "cuda" or name == "pocket" else (1,):
+            steps = 30 if device.type == "cuda" or name == "pocket" else options.steps
+            run = _networks.Run(steps=steps, cells=cells[name], batch=batch)
+            ways = {way: lambda draw=draw, run=run: draw(run) for way, draw in _networks.ways(network).items()}
+            times = interleaved(ways, options.rounds if name == "pocket" else options.few, _networks.HOST)
+            for way, draw in ways.items():
+                count = _networks.count(network, way, run)
+                what = f"{name}, {8 * run.cells} px, {batch}, {steps}"
+                lines.append(f"| {what} | {way} | {count} | × {times[way][0]:.2f} | {_networks.peak(draw, device) / 1e6:.0f} |")
+                say(lines[-1])
+        shares.append(f"{name} {_networks.own_share(network, run):.2%}")
+        del network, ways
+        _networks.forget()
+    return "\n".join([*lines, "", f"Our own code's share of the time, exact: {', '.join(shares)}. {machine(device)}"])
+
+
+def machine(device) -> str:
+    import torch
+
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, float16 but for pocket."
+    return f"CPU, {torch.get_num_threads()} thread(s), bfloat16 but for pocket."
+
+
+def sweep_part(options, say) -> str:
+    import torch
+
+    from viper.benchmarks import _networks, _plots
+
+    device = torch.device(options.device)
+    cuda = device.type == "cuda"
+    network = _networks.true_size("sdxl", device) if cuda else _networks.pocket()
+    sides = (32, 64, 96, 128) if cuda else (8, 16, 32, 64)
+    shapes = {"size": [(cells, 1) for cells in sides], "batch": [(sides[1], batch) for batch in (1, 2, 4, 8)]}
+    texts = []
+    for what, some in shapes.items():
+        columns = {}
+        for cells, batch in some:
+            run = _networks.Run(cells=cells, batch=batch)
+            ways = {way: lambda draw=draw, run=run: draw(run) for way, draw in _networks.ways(network).items()}
+            columns[8 * cells if what == "size" else batch] = interleaved(ways, options.few, _networks.HOST)
+            say(f"{what} {cells} {batch}: {columns}")
+        told = (lambda x: f"{x} px") if what == "size" else (lambda x: f"batch {x}")
+        at = f"batch 1, {network.name}" if what == "size" else f"{8 * sides[1]} px, {network.name}"
+        lines = [f"| {at} | " + " | ".join(map(told, columns)) + " |", "|---" * (len(columns) + 1) + "|"]
+        names = [name for name in next(iter(columns.values())) if name != _networks.HOST]
+        lines += [f"| {name} | " + " | ".join(f"× {column[name][0]:.2f}" for column in columns.values()) + " |" for name in names]
+        texts.append("\n".join(lines))
+        if options.plots:
+            series = {_networks.SHORT.get(name, name): [(x, column[name]) for x, column in columns.items()] for name in names}
+            title = f"Time of a sampling run, against the host's KSampler ({network.name})"
+            _plots.chart(options.plots / f"speed_{what}.png", title, "pixels a side" if what == "size" else "batch", "times", series,
+                         {"KSampler": 1.0}, _plots.Axis(0.5, 4, 0.5, 1), even=True)  # fmt: skip
+    return "\n\n".join([*texts, machine(device)])
+
+
+def pack_part(options, say) -> str:
+    from viper.benchmarks import _pack
+
+    return _pack.table(options.rounds, interleaved, say)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=(*PARTS, "all"), default="all")
     parser.add_argument("--cases", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=9, help="of the measurements of time")
+    parser.add_argument("--few", type=int, default=3, help="the same of large networks and of the sweep")
+    parser.add_argument("--steps", type=int, default=12, help="of large networks on a CPU")
+    parser.add_argument("--networks", nargs="+", choices=("pocket", "sd15", "sdxl"), default=("pocket", "sd15", "sdxl"))
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--plots", type=Path, help="write the charts into this folder")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0 leaves it to torch")
     options = parser.parse_args()
-    pocket.import_pack(cpu=True)
+    pocket.import_pack(cpu=options.device == "cpu")
     import comfy.utils
     import torch
 
     comfy.utils.set_progress_bar_enabled(False)
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.plots:
+        options.plots.mkdir(parents=True, exist_ok=True)
     say = lambda line: print(line, file=sys.stderr, flush=True)  # noqa: E731
-    with torch.inference_mode():
-        cases = Cases(options.cases)
-        for sampler, scheduler in SAMPLERS:
-            print(schedule_table(cases, sampler, scheduler, options.rounds, say) + "\n", flush=True)
-        print(batch_table(cases, options.rounds))
+    parts = {"schedules": schedules_part, "networks": networks_part, "sweep": sweep_part, "pack": pack_part}
+    for part in PARTS if options.part == "all" else (options.part,):
+        with torch.inference_mode():
+            print(parts[part](options, say) + "\n", flush=True)
 
 
 if __name__ == "__main__":

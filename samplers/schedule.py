@@ -123,7 +123,7 @@ class Adaptive:
         return levels >= self.FIRST if self.reach is None else distance > self.reach
 
     def learn(self, distance: float, wrong: Tensor, move: Tensor, picture: Tensor) -> None:
-        share = float((wrong / (move + self.SMALL * picture).clamp_min(1e-12)).max())
+        share = float((wrong / (move + self.SMALL * picture).clamp_min(1e-12)).square().mean().sqrt())
         factor = self.tolerance / max(share, 1e-6)
         self.reach = distance * min(max(factor, 1.0 / self.GROWTH), self.GROWTH)
 

@@ -65,8 +65,10 @@ def test_distances_follow_what_was_measured():
     assert not rule.due(1, 5.0) and rule.due(2, 0.01), "the second time comes early: nothing is known of the change"
     rule.learn(0.5, 0.4 * one, one, 0.0 * one)
     assert rule.reach == pytest.approx(0.25)  # twice as wrong as allowed: half the distance
+    rule.learn(0.25, torch.tensor([0.0, 0.2 * 2**0.5]), one, 0.0 * one)
+    assert rule.reach == pytest.approx(0.25), "of a batch the root of the mean square counts"
     rule.learn(0.25, torch.tensor([0.001, 0.1]), one, 0.0 * one)
-    assert rule.reach == pytest.approx(0.5), "the worst picture of a batch decides"
+    assert rule.reach == pytest.approx(0.5)
     rule.learn(0.5, 1e-9 * one, one, 0.0 * one)
     assert rule.reach == pytest.approx(1.0), "at most twice the last distance"
     rule.learn(1.0, 0.3 * one, one, 5.0 * one)
