@@ -53,7 +53,7 @@ from .sampling import (
     wrap_outer_sample,
 )
 from .text import Encoded, encode_prompt, encode_text, picture_embedding, projected_text, reads_weights
-from .work import progress, say, stop_if_cancelled
+from .work import blocked, progress, say, stop_if_cancelled
 
 __all__ = [
     "Encoded",
@@ -65,6 +65,7 @@ __all__ = [
     "add_route",
     "any_active",
     "attributes_file",
+    "blocked",
     "cell",
     "cfg_guider",
     "class_picture_folder",

@@ -27,3 +27,10 @@ def say(node_id, text: str) -> None:
         PromptServer.instance.send_progress_text(text, node_id)
     except Exception:  # no server (a script), or a host without such lines
         logging.getLogger("viper").debug("%s", text)
+
+
+def blocked(sentence: str):
+    """An output that is not there: who uses it stops with ``sentence``, who does not never notices."""
+    from comfy_execution.graph import ExecutionBlocker
+
+    return ExecutionBlocker(sentence)

@@ -11,8 +11,8 @@ from .errors import ModelError
 
 log = logging.getLogger("viper")
 
-BASE_REPO, ADAPTER_REPO = "HuggingFaceM4/idefics2-8b", "EPFL-VILAB/VPE-ViPer"
-ROOM = {BASE_REPO: "34 GB", ADAPTER_REPO: "0.1 GB"}
+BASE_REPO, ADAPTER_REPO, PROXY_REPO = "HuggingFaceM4/idefics2-8b", "EPFL-VILAB/VPE-ViPer", "EPFL-VILAB/Metric-ViPer"
+ROOM = {BASE_REPO: "34 GB", ADAPTER_REPO: "0.1 GB", PROXY_REPO: "0.1 GB"}
 
 
 def folders(kinds: Sequence[str], file: str = "config.json") -> dict[str, Path]:

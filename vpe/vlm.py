@@ -7,7 +7,7 @@ transformers (4.50 and later); their memory is the host's to manage, so that the
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -113,9 +113,9 @@ class ChatModel:
                 raise ModelError(f"The adapter in {self.adapter} does not fit {self.folder.name} ({_first(error)}).") from error
         return model.eval().requires_grad_(False)
 
-    def inputs(self, turns: Sequence[asking.Turn]) -> dict[str, torch.Tensor]:
-        """Token ids (1, T), pixels and masks of a conversation, on the CPU."""
-        prompt = self.processor.apply_chat_template(asking.messages(turns), add_generation_prompt=True)
+    def inputs(self, turns: Sequence[asking.Turn], ended: Callable[[str], str] = str) -> dict[str, torch.Tensor]:
+        """Token ids (1, T), pixels and masks of a conversation, on the CPU; ``ended`` has the last word on its text."""
+        prompt = ended(self.processor.apply_chat_template(asking.messages(turns), add_generation_prompt=True))
         pictures = [part for _, parts in turns for part in parts if not isinstance(part, str)]
         inputs = dict(self.processor(text=prompt, images=pictures or None, return_tensors="pt"))
         inputs.pop("token_type_ids", None)  # some tokenizers add them, and no decoder takes them
@@ -126,21 +126,38 @@ class ChatModel:
         """The model's next words, decoded greedily. Raises TooLongError; stops within one token when the user cancels."""
         inputs = self.inputs(turns)
         asked = inputs["input_ids"].shape[1]
-        text = self._text_config
-        room = getattr(text, "max_position_embeddings", None) or 1 << 20
-        if asked + 64 > room:
-            raise TooLongError(
-                f"The comments make {asked} tokens, and {self.folder.name} reads {room}: use fewer pictures, or smaller ones."
-            )
-        most = min(max_new_tokens, room - asked)
-        model = self._weights_held.use(_cache_size(text, asked + most))
-        device, dtype = host.torch_device(), model.dtype
-        inputs = {k: v.to(device, dtype) if v.is_floating_point() else v.to(device) for k, v in inputs.items()}
+        most = min(max_new_tokens, self._room(asked, 64))
+        model, inputs = self._ready(inputs, asked + most)
         out = model.generate(
             **inputs, max_new_tokens=most, do_sample=False, temperature=None, top_p=None, top_k=None,
             repetition_penalty=repetition_penalty, stopping_criteria=_watch(most),
         )  # fmt: skip
         return self.processor.batch_decode(out[:, asked:], skip_special_tokens=True)[0].strip()
+
+    @torch.inference_mode()
+    def next_logits(self, turns: Sequence[asking.Turn], ended: Callable[[str], str] = str) -> torch.Tensor:
+        """(vocabulary,) float32 on the CPU: what the model would say next. Raises TooLongError."""
+        host.stop_if_cancelled()
+        inputs = self.inputs(turns, ended)
+        count = inputs["input_ids"].shape[1]
+        self._room(count, 1)
+        model, inputs = self._ready(inputs, count)
+        return model(**inputs, use_cache=False).logits[0, -1].float().cpu()
+
+    def _room(self, asked: int, least: int) -> int:
+        """Tokens that may follow ``asked`` ones."""
+        room = getattr(self._text_config, "max_position_embeddings", None) or 1 << 20
+        if asked + least > room:
+            raise TooLongError(
+                f"The comments make {asked} tokens, and {self.folder.name} reads {room}: use fewer pictures, or smaller ones."
+            )
+        return room - asked
+
+    def _ready(self, inputs: dict, tokens: int) -> tuple[torch.nn.Module, dict]:
+        """The model with room for ``tokens``, and what it is given where it is."""
+        model = self._weights_held.use(_cache_size(self._text_config, tokens))
+        device, dtype = host.torch_device(), model.dtype
+        return model, {k: v.to(device, dtype) if v.is_floating_point() else v.to(device) for k, v in inputs.items()}
 
     @cached_property
     def _text_config(self):
@@ -169,7 +186,7 @@ def load_vpe(base: Path, adapter: Path | None, precision: str = "auto", task: st
     """
     if task.strip() in ("", asking.TASK):
         task = asking.tuned_task(adapter or base) or asking.TASK
-    own = _kind(base) == "idefics2"
+    own = model_kind(base) == "idefics2"
     model = ChatModel(base, adapter, precision, VPE_PROCESSOR if own else None)
     return VisionLanguageExtractor(model, task, 0 if own else VPE_PROCESSOR["size"]["longest_edge"], repair=False, **VPE_GENERATION)
 
@@ -181,7 +198,7 @@ def _cache_size(text, tokens: int) -> int:
     return int(4 * tokens * getattr(text, "hidden_size", 4096) * getattr(text, "num_hidden_layers", 32) * shared)
 
 
-def _kind(folder: Path) -> str:
+def model_kind(folder: Path) -> str:
     try:
         return json.loads((Path(folder) / "config.json").read_text(encoding="utf-8")).get("model_type", "")
     except (OSError, ValueError):

@@ -14,13 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..proxy import SIGNS, answer_ids, asked, conversation, in_turn
 from . import models
 from .loop import TrainConfig, accelerator_for, drawn, train, train_from_command_line
 from .options import RecipeError, option
 from .people import Person, read
-
-QUESTION = "Score for this image?"
-SIGNS = ("-", "+")
 
 
 @dataclass(frozen=True)
@@ -41,33 +39,23 @@ def score(model: Any, processor: Any, disliked: Sequence[Any], liked: Sequence[A
     """
     import torch
 
-    if not liked or len(disliked) != len(liked):
-        raise RecipeError(f"The score needs as many disliked as liked pictures, not {len(disliked)} and {len(liked)}: leave some out.")
-    context = [(p, sign) for pair in zip(disliked, liked, strict=True) for p, sign in zip(pair, SIGNS, strict=True)]
+    try:
+        context = in_turn(disliked, liked)
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
     with torch.no_grad():
         logits = last_logits(model, processor, [(context, picture)])[0]
     return logits[list(answer_ids(processor.tokenizer))].float().softmax(0)[1].item()
 
 
-def last_logits(model: Any, processor: Any, asked: Sequence[tuple[list[tuple[Any, str]], Any]]) -> Any:
+def last_logits(model: Any, processor: Any, cases: Sequence[tuple[list[tuple[Any, str]], Any]]) -> Any:
     """The logits (B, vocabulary) with which the model would judge each picture behind its context of (picture, sign)."""
-    texts, images = [], []
-    for context, picture in asked:
-        turns = [turn for p, sign in context for turn in (("user", [p, QUESTION]), ("assistant", [sign]))]
-        turns.append(("user", [picture, QUESTION]))
-        text = models.prompt_text(processor, turns)
-        texts.append(text + " " if text.endswith(":") else text)  # "Assistant: ", as ViPer's metric.py asks IDEFICS2
-        images.append(models.images_of(turns))
-    inputs = models.on_device(models.encode(processor, texts, images), model)
+    talks = [conversation(context, picture) for context, picture in cases]
+    texts = [asked(models.prompt_text(processor, turns)) for turns in talks]
+    inputs = models.on_device(models.encode(processor, texts, [models.images_of(turns) for turns in talks]), model)
     last = inputs["attention_mask"].sum(1) - 1
     logits = model(**inputs, use_cache=False).logits
     return logits[range(len(texts)), last]
-
-
-def answer_ids(tokenizer: Any) -> tuple[int, int]:
-    """The tokens of "-" and "+": 387 and 648 in IDEFICS2."""
-    minus, plus = (tokenizer(sign, add_special_tokens=False)["input_ids"][-1] for sign in SIGNS)
-    return minus, plus
 
 
 # --- learning --------------------------------------------------------------------------------------------------------
