@@ -4,7 +4,7 @@ Three ways, all of them seen in the graph or on the command line, none of them g
 
 - ``%prompt%`` and its like inside any text of the graph;
 - a *Protocol Prompts* node: what it would put out is put there instead;
-- ``NODE.INPUT=value``, where NODE is a node's number or title and the value may hold ``%prompt%`` and its like.
+- ``NODE.INPUT=value``, where NODE is a node's number or title and the value may hold ``%prompt%`` and its like; no value takes a wire off.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ def places(graph: object, settings: Iterable[str] = (), seeds: Iterable[str] = (
         if not equals:
             raise EvaluationError(f'"{setting}" sets nothing: write NODE.INPUT=value, such as Prompt.text=%prompt%.')
         node, name = _place(graph, place)
-        graph[node]["inputs"][name] = value if _MARK.search(value) else _as(graph[node]["inputs"].get(name), value, place)
+        if not value and isinstance(graph[node]["inputs"][name], list):
+            del graph[node]["inputs"][name]  # nothing instead of a wire
+        else:
+            graph[node]["inputs"][name] = value if _MARK.search(value) else _as(graph[node]["inputs"][name], value, place)
     for place in seeds:
         node, name = _place(graph, place)
         graph[node]["inputs"][name] = "%seed%"

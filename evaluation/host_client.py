@@ -78,8 +78,10 @@ class HostClient:
         stored = json.loads(self._ask("/upload/image", body, f"multipart/form-data; boundary={edge}"))
         return f"{stored['subfolder']}/{stored['name']}"
 
-    def queue(self, graph: dict) -> str:
-        return self._json("/prompt", {"prompt": graph, "client_id": self._id})["prompt_id"]
+    def queue(self, graph: dict, output: str | None = None) -> str:
+        """``output``: only this node, and what it needs, is run."""
+        only = {"partial_execution_targets": [output]} if output else {}
+        return self._json("/prompt", {"prompt": graph, "client_id": self._id, **only})["prompt_id"]
 
     def wait(self, prompt_id: str, stop: threading.Event, timeout: float) -> dict:
         """The history entry of a graph that has run. Raises Failed, Unreachable, or Stopped."""

@@ -241,7 +241,7 @@ class Runner:
 
     def _draw(self, client: HostClient, job: Job, over: threading.Event, uploaded: dict) -> None:
         graph = self.places.filled(self._values(client, job, uploaded))
-        prompt_id = client.queue(graph)
+        prompt_id = client.queue(graph, self.places.output)
         try:
             found = client.pictures(client.wait(prompt_id, over, self.timeout), self.places.output)
         except Unreachable as error:

@@ -26,6 +26,7 @@ class FakeHost:
 
     def __init__(self, answer=lambda graph, n: None, port: int = 0):
         self.answer, self.graphs, self.uploads, self.taken_back = answer, [], [], []
+        self.targets: list = []
         self.dead, self.running = threading.Event(), {}
         outer = self
 
@@ -68,6 +69,7 @@ class FakeHost:
                 if self.path == "/prompt":
                     n = len(outer.graphs)
                     outer.graphs.append(told["prompt"])
+                    outer.targets.append(told.get("partial_execution_targets"))
                     fault = outer.answer(told["prompt"], n)
                     if fault == "refuse":
                         error = {"class_type": "KSampler", "errors": [{"message": "Value not in list", "details": "scheduler"}]}

@@ -50,8 +50,10 @@ def data(tmp_path):
     return root
 
 
-def runner(*hosts, said=None, graph=GRAPH, **options):
-    return Runner([HostClient(host.url) for host in hosts], places(graph), "sks", say=(said if said is not None else []).append, **options)
+def runner(*hosts, said=None, graph=GRAPH, output=None, **options):
+    outputs = {"8": {"class_type": "SaveImage", "inputs": {}}, "9": {"class_type": "SaveImage", "inputs": {}}} if output else {}
+    where = places(graph | outputs, output=output)
+    return Runner([HostClient(host.url) for host in hosts], where, "sks", say=(said if said is not None else []).append, **options)
 
 
 def todo(data, out, seeds=2):
@@ -269,6 +271,18 @@ def test_any_input_can_be_set_by_number_or_title_and_keeps_its_kind():
     filled = places(GRAPH, set_).filled(VALUES)
     assert filled["1"]["inputs"]["text"] == "art of a sks dog, cup" and filled["3"]["inputs"]["steps"] == 30
     assert filled["3"]["inputs"]["seed"] == 5 and filled["2"]["inputs"]["image"] == "f/1.png"
+
+
+def test_a_wire_is_taken_off_by_setting_nothing():
+    assert "positive" not in places(GRAPH, ["KSampler.positive="]).filled(VALUES)["3"]["inputs"]
+
+
+def test_only_the_named_output_is_run_and_its_picture_taken(data, tmp_path):
+    with FakeHost() as host:
+        result = runner(host, output="9").run(todo(data, tmp_path / "out"))
+        other = runner(host, output="8").run(todo(data, tmp_path / "other"))
+    assert host.targets[:8] == [["9"]] * 8 and result.complete
+    assert "gave 0 pictures" in other.why  # the fake one answers with node 9 whatever is asked
 
 
 TWO_SEEDS = {**GRAPH, "8": {"class_type": "KSampler", "inputs": {"noise_seed": 1}, "_meta": {"title": "KSampler"}}}
