@@ -11,7 +11,7 @@ from train import comfyui, import_pack
 
 
 def words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
+    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
 def positive(text: str) -> int:

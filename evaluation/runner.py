@@ -175,8 +175,11 @@ class Runner:
             job.subject.prompt(job.index, self.identifier)
         todo = [job for job in all_jobs if not job.file.exists()]
         work = Work(todo)
-        if todo and not any([self._ask(client, work) for client in self.clients]):
-            raise EvaluationError(f"No ComfyUI answers at {', '.join(c.url for c in self.clients)}: start it, or name others with --hosts.")
+        away = [client.url for client in self.clients if todo and not self._ask(client, work)]
+        if away and not work.there:
+            raise EvaluationError(f"No ComfyUI answers at {', '.join(away)}: start it, or name others with --hosts.")
+        for url in away:
+            self.say(f"{url} does not answer: it is asked again later.")
         ends = [threading.Event() for _ in self.clients]  # a join that Ctrl-C interrupts takes its thread for ended (before Python 3.13)
         for client, end in zip(self.clients, ends, strict=True):
             threading.Thread(target=self._serve, args=(client, work, len(todo), end), daemon=True).start()

@@ -196,6 +196,21 @@ def test_a_host_that_fails_everything_does_not_spoil_the_work_of_the_other(data,
     assert result.complete and drawn(tmp_path / "out") == ALL and len(bad.graphs) <= 8
 
 
+def test_a_slow_host_does_not_hold_up_the_other(data, tmp_path):
+    with FakeHost(lambda graph, n: time.sleep(0.8)) as slow, FakeHost() as fast:
+        result = runner(slow, fast).run(todo(data, tmp_path / "out", seeds=4))
+    assert result.complete and len(slow.graphs) + len(fast.graphs) == 16 and len(fast.graphs) > 8
+    assert {"cup", "dog"} == set(subjects_of(fast))  # its own subject, then the rest of the other's
+
+
+def test_a_host_that_is_not_there_yet_is_said_and_the_other_begins(data, tmp_path):
+    said = []
+    with FakeHost() as gone, FakeHost() as host:
+        gone.dead.set()
+        result = runner(gone, host, said=said).run(todo(data, tmp_path / "out"))
+    assert result.complete and len(host.graphs) == 8 and said[0] == f"{gone.url} does not answer: it is asked again later."
+
+
 def test_when_no_host_answers_any_more_it_ends_and_says_how_to_go_on(data, tmp_path):
     with FakeHost(lambda graph, n: "die" if n == 3 else None) as host:
         result = runner(host, patience=0.5).run(todo(data, tmp_path / "out"))
