@@ -216,15 +216,15 @@ class Runner:
                     self._draw(client, job, work.over, uploaded)
                 except Stopped:
                     work.hand_back(job)
-                except _Lost as error:  # it had begun: a picture that takes hosts down with it is not tried for ever
-                    uploaded.clear()
-                    work.went(client.url)
-                    self._missed(work, job, client, str(error))
                 except Unreachable as error:
                     uploaded.clear()
                     work.went(client.url)
-                    work.hand_back(job)
-                    self.say(f"{error}: its picture goes to another, and it is asked again later.")
+                    if isinstance(error, _Lost):  # a picture that takes hosts down with it is not tried for ever
+                        self._missed(work, job, client, str(error))
+                    else:
+                        work.hand_back(job)
+                        self.say(f"{error}: its picture goes to another, and it is asked again later.")
+                    work.over.wait(pause)
                 except (Failed, EvaluationError) as error:
                     self._missed(work, job, client, str(error))
                 else:
