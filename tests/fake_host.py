@@ -12,8 +12,8 @@ from PIL import Image
 
 
 def png(text: str) -> bytes:
-    data, info = io.BytesIO(), Image.new("RGB", (8, 8), f"#{abs(hash(text)) % 0xFFFFFF:06x}")
-    info.save(data, "PNG")
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8), f"#{abs(hash(text)) % 0xFFFFFF:06x}").save(data, "PNG")
     return data.getvalue()
 
 
