@@ -19,6 +19,13 @@ def comfyui(given: str | None) -> Path | None:
     return next((path.resolve() for path in candidates if (path / "comfy" / "sd.py").is_file()), None)
 
 
+def import_pack() -> None:
+    """As ``viper``: the pack's folder may have any name, so it is imported under one of ours."""
+    spec = importlib.util.spec_from_file_location("viper", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    sys.modules["viper"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["viper"])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Go on with a training out of a job file.")
     parser.add_argument("--config", type=Path, required=True, help="the job file")
@@ -30,10 +37,7 @@ def main() -> int:
         print("ComfyUI is not there: name its folder with --comfyui.", file=sys.stderr)
         return 1
     sys.path.insert(0, str(host))
-    # The pack's folder may have any name, so it is imported under one of ours.
-    spec = importlib.util.spec_from_file_location("viper", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-    sys.modules["viper"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules["viper"])
+    import_pack()
     from viper.training.errors import TrainingError
     from viper.training.launch import together, train
 

@@ -2,7 +2,20 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import comments, conditioning, dreambooth, extractors, image_set, pocket, preferences, ranking, sampling, scoring, training
+from . import (
+    comments,
+    conditioning,
+    dreambooth,
+    extractors,
+    image_set,
+    pocket,
+    preferences,
+    protocol,
+    ranking,
+    sampling,
+    scoring,
+    training,
+)
 
 NODES = [
     *comments.NODES,
@@ -16,6 +29,7 @@ NODES = [
     *training.NODES,
     *pocket.NODES,
     *scoring.NODES,
+    *protocol.NODES,
 ]
 
 

@@ -149,6 +149,7 @@ CONTRACT = {
     ),
     "ViPerDreamBoothTrain": ("model", "clip", "vae", "dataset", "name", "steps", "seed", "training?", "resume?"),
     "ViPerSaveSubject": ("subject", "name", "precision?"),
+    "ViPerProtocolPrompts": ("kind", "class_noun", "identifier", "index"),
     "ViPerLoadSubject": ("model", "clip", "subject", "strength_model?", "strength_clip?"),
 }
 
