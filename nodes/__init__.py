@@ -2,7 +2,7 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import comments, conditioning, dreambooth, extractors, image_set, pocket, preferences, ranking, sampling, training
+from . import blind_test, comments, conditioning, dreambooth, extractors, image_set, pocket, preferences, ranking, sampling, training
 
 NODES = [
     *comments.NODES,
@@ -15,6 +15,7 @@ NODES = [
     *dreambooth.NODES,
     *training.NODES,
     *pocket.NODES,
+    *blind_test.NODES,
 ]
 
 
