@@ -257,7 +257,7 @@ class SheetView {
     else if (/^\d$/.test(event.key)) {
       const i = event.key === "0" ? 9 : Number(event.key) - 1;
       if (i >= this.picks.length) return;
-      this.picks[i].focus();
+      this.title.focus({ preventScroll: true }); // on no picture: Enter goes on
       this.tap(i);
     } else if (event.key === "Backspace") this.back();
     else if (event.key === "Enter") {
