@@ -13,8 +13,11 @@ MOST = 16 << 10  # bytes of an answer
 
 
 def about(data: dict[str, Any]) -> dict[str, Any]:
-    """``?name=`` → the test of this name that was used last, and how many have answered: for the node, and for whoever has not begun."""
-    test = blind_files.newest_test(host.blind_folder(), data.get("name", ""))
+    """``?name=`` → the test of this name that was used last, and how many have answered; of none its name is "". For the node."""
+    try:
+        test = blind_files.newest_test(host.blind_folder(), data.get("name", ""))
+    except (ValueError, FileNotFoundError):  # not run yet, or a name that is being typed: nothing to complain about
+        return {"name": "", "people": 0, "answers": 0}
     answers = blind.latest(blind_files.answers_of(host.blind_folder(), test))
     return {"name": test.name, "people": len({a.who for a in answers}), "answers": len(answers)}
 

@@ -2,12 +2,14 @@
 
 import json
 import math
+import sys
 import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -316,6 +318,29 @@ def test_the_node_gives_link_report_and_results_and_runs_again_when_answers_came
     assert BlindTest.validate_inputs(name="a/b") is not True and BlindTest.validate_inputs(name=None) is True
 
 
+@pytest.mark.parametrize(
+    "address, files, url",
+    [
+        ("127.0.0.1", (None, None), "http://127.0.0.1:8188"),
+        ("192.0.2.7", ("key", "cert"), "https://192.0.2.7:8188"),
+        ("::1", (None, None), "http://[::1]:8188"),
+        ("0.0.0.0", (None, None), "http://10.0.0.5:8188"),
+        ("::", (None, None), "http://10.0.0.5:8188"),
+    ],
+)
+def test_the_link_is_one_that_another_device_can_open_where_the_host_listens_to_it(host, monkeypatch, address, files, url):
+    from comfy.cli_args import args
+    from viper.host import routes, server_url
+
+    assert server_url() == ""  # a script that runs nodes
+    running = SimpleNamespace(address=address, port=8188)
+    monkeypatch.setitem(sys.modules, "server", SimpleNamespace(PromptServer=SimpleNamespace(instance=running)))
+    monkeypatch.setattr(routes, "_own_address", lambda: "10.0.0.5")
+    monkeypatch.setattr(args, "tls_keyfile", files[0])
+    monkeypatch.setattr(args, "tls_certfile", files[1])
+    assert server_url() == url
+
+
 # --- over HTTP -------------------------------------------------------------------------------------------------------
 
 
@@ -417,6 +442,16 @@ def test_what_is_no_answer_is_refused_with_a_sentence_and_not_kept(server, serve
         status, said = told(ask(server, "blind/answer", body))
         assert status == 400 and "JSON object" in said["error"]
     assert (file.read_bytes() if file.exists() else b"") == before
+
+
+def test_the_node_hears_who_has_answered_and_of_no_test_without_an_error(server, served, files):
+    test, root = served
+    answered(server, participant="counted", ranking=[test.sheets[0].pictures[0]])
+    answers = files.answers_of(root, test)
+    told_of = {"name": "served", "people": len({a.who for a in answers}), "answers": len({(a.who, a.sheet) for a in answers})}
+    assert told(ask(server, "blind/about", name="served")) == (200, told_of)
+    for name in ("never made", "a/b", ""):
+        assert told(ask(server, "blind/about", name=name)) == (200, {"name": "", "people": 0, "answers": 0})
 
 
 def test_two_who_answer_at_the_same_moment_are_both_kept(server, served, files):

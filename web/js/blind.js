@@ -18,11 +18,11 @@ export function addBlind(node) {
     let found = null;
     try {
       if (name) found = await ask(`blind/about?${new URLSearchParams({ name })}`);
-    } catch { /* no such test yet */ }
+    } catch { /* ComfyUI does not answer, and its page says so itself */ }
     if (turn !== asked) return;
-    link.hidden = !found;
-    if (found) link.href = routeUrl(`blind?${new URLSearchParams({ name: found.name })}`);
-    count.textContent = found ? t("answered", { people: found.people, n: found.answers }) : t("no_test");
+    link.hidden = !found?.name;
+    if (found?.name) link.href = routeUrl(`blind?${new URLSearchParams({ name: found.name })}`);
+    count.textContent = found?.name ? t("answered", { people: found.people, n: found.answers }) : t("no_test");
   }
 
   const soon = later(show, 150);
@@ -42,6 +42,6 @@ export function addBlind(node) {
   document.addEventListener("visibilitychange", returned);
   chain(node, "onRemoved", () => document.removeEventListener("visibilitychange", returned));
   addView(node, "viper_blind", root, { height: () => 90 });
-  enlarge(node, 360, 40);
+  enlarge(node, 360, 110);
   show();
 }
