@@ -31,12 +31,12 @@ def blind_test() -> Graph:
             negative=negative[0], beta=0.4, mode="paper", encoding="joined", shift_pooled=False, hold_norm=False,
         )  # fmt: skip
         mine = g.add(
-            "ViPerKSampler", (360, y), (320, 620), f"{prompt}, personalised", model=pocket[0], seed=11 + n, steps=16, cfg=3.0,
+            "ViPerKSampler", (360, y), (320, 620), f"{prompt}, personalised", model=pocket[0], seed=11 + n, steps=10, cfg=3.0,
             sampler_name="euler", scheduler="normal", positive=cond[0], negative=cond[1], liked=cond[2], disliked=cond[3],
             latent_image=one[0], denoise=1.0, beta=cond[4],
         )  # fmt: skip
         others = g.add(
-            "KSampler", (720, y), (320, 620), f"{prompt}, plain", model=pocket[0], seed=101 + n, steps=16, cfg=3.0, sampler_name="euler",
+            "KSampler", (720, y), (320, 620), f"{prompt}, plain", model=pocket[0], seed=101 + n, steps=10, cfg=3.0, sampler_name="euler",
             scheduler="normal", positive=said[0], negative=negative[0], latent_image=seven[0], denoise=1.0,
         )  # fmt: skip
         personalised.append(g.add("VAEDecode", (1080, y), (220, 60), f"{prompt}, personalised", samples=mine[0], vae=pocket[2]))

@@ -211,4 +211,3 @@ def _test(name: str, data: dict[str, Any]) -> BlindTest:
 
 def _json(data: dict[str, Any]) -> bytes:
     return (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace")
-

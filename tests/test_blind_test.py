@@ -330,6 +330,7 @@ def test_the_node_gives_link_report_and_results_and_runs_again_when_answers_came
 )
 def test_the_link_is_one_that_another_device_can_open_where_the_host_listens_to_it(host, monkeypatch, address, files, url):
     from comfy.cli_args import args
+
     from viper.host import routes, server_url
 
     assert server_url() == ""  # a script that runs nodes
