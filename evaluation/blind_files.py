@@ -9,7 +9,8 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,24 +45,33 @@ def write_test(
     key = _key(personalised, others, seed, among, question)
     for folder in named(root, name):
         data = _read(folder)
-        if data is not None and data["key"] == key:
+        if data is not None and data.get("key") == key:
             for sheet, prompt in zip(data["sheets"], lines, strict=True):
                 sheet["prompt"] = prompt
-            write_whole(folder / "test.json", _json(data))  # also when nothing has changed: the newest file is the test in use
+            with _said_in_a_sentence():
+                write_whole(folder / "test.json", _json(data))  # also when nothing has changed: the newest file is the test in use
             return _test(folder.name, data)
     folder = next(path for n in range(1, 10**6) if not (path := root / (name if n == 1 else f"{name} {n}")).exists())
     draft = root / f".{os.getpid()}-{time.monotonic_ns()}.tmp"  # whole or not at all: Cancel leaves no half test
     try:
-        draft.mkdir(parents=True)
-        data = _written(draft, personalised, others, drawn, lines, seed, among)
-        write_whole(draft / "test.json", _json({"version": VERSION, "key": key, "question": question, **data}))
-        draft.replace(folder)
-    except OSError as error:
-        raise EvaluationError(f"The test could not be written ({error.strerror or 'disk error'}): check the space and permissions of "
-                              "ComfyUI's output folder.") from error  # fmt: skip
+        with _said_in_a_sentence():
+            draft.mkdir(parents=True)
+            data = _written(draft, personalised, others, drawn, lines, seed, among)
+            write_whole(draft / "test.json", _json({"version": VERSION, "key": key, "question": question, **data}))
+            draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return load_test(root, folder.name)
+
+
+@contextmanager
+def _said_in_a_sentence() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EvaluationError(
+            f"The test could not be written ({error.strerror or 'disk error'}): check the space and permissions of ComfyUI's output folder."
+        ) from error
 
 
 def _fit(personalised: Tensor, others: Tensor) -> None:

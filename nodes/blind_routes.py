@@ -72,6 +72,6 @@ def _file(name: str):
 
 ROUTES = (
     ("GET", "blind", _file("index.html")), ("GET", "blind/page.css", _file("page.css")), ("GET", "blind/page.mjs", _file("page.mjs")),
-    ("GET", "blind/words.mjs", _file("words.mjs")), ("GET", "blind/about", about), ("GET", "blind/sheets", sheets),
-    ("GET", "blind/picture", picture), ("POST", "blind/answer", answer), ("GET", "blind/result", result),
+    ("GET", "blind/parts.mjs", _file("parts.mjs")), ("GET", "blind/words.mjs", _file("words.mjs")), ("GET", "blind/about", about),
+    ("GET", "blind/sheets", sheets), ("GET", "blind/picture", picture), ("POST", "blind/answer", answer), ("GET", "blind/result", result),
 )  # fmt: skip

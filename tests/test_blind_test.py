@@ -281,6 +281,16 @@ def test_what_makes_no_test_is_said_in_a_sentence_and_writes_nothing(files, refu
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_is_said_in_a_sentence_and_leaves_nothing(files, refused, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "write_png", full)
+    with refused("could not be written .No space left on device.: check the space"):
+        files.write_test(tmp_path, "t", MINE, PLAIN)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_test_file_from_elsewhere_cannot_point_out_of_its_folder(files, refused, tmp_path):
     (tmp_path / "secret.png").write_bytes(b"secret")
     files.write_test(tmp_path, "t", MINE, PLAIN)
@@ -346,7 +356,7 @@ def test_the_link_is_one_that_another_device_can_open_where_the_host_listens_to_
 
 
 @pytest.fixture(scope="module")
-def served(server):
+def served(server, host):
     """A test in the running host's output folder."""
     from viper.evaluation import blind_files
 
@@ -370,7 +380,8 @@ def told(answer):
 
 
 def test_the_page_and_its_parts_are_served_with_their_types_and_no_extension_of_the_host(server):
-    types = {"blind": "text/html", "blind/page.css": "text/css", "blind/page.mjs": "text/javascript", "blind/words.mjs": "text/javascript"}
+    types = {"blind": "text/html", "blind/page.css": "text/css"}
+    types |= {f"blind/{path.name}": "text/javascript" for path in (ROOT / "web" / "blind").glob("*.mjs")}
     for prefix in ("viper", "api/viper"):  # the second is what a proxy hands on
         for route, type in types.items():
             with urllib.request.urlopen(f"{server.url}/{prefix}/{route}", timeout=60) as response:
@@ -500,6 +511,6 @@ def test_the_page_speaks_every_language():
         spoken = dict(re.findall(r'(\w\w): "([^"]+)"', said))
         assert (name, set(spoken)) == (name, {"en", "ko", "ja", "zh"})
         assert len({frozenset(re.findall(r"\{\w+\}", text)) for text in spoken.values()}) == 1, name
-    page = (ROOT / "web" / "blind" / "page.mjs").read_text(encoding="utf-8")
+    page = "".join((ROOT / "web" / "blind" / f"{name}.mjs").read_text(encoding="utf-8") for name in ("page", "parts"))
     named = set(re.findall(r'\bt\((?:[^()]*\? )?"(\w+)"', page)) | set(re.findall(r'[?:] "(\w+)"', page))
     assert set(lines) <= named | {"best"}  # nothing said in vain

@@ -1,5 +1,6 @@
 // @ts-check
 /** The page of a blind test: a name, sheet by sheet the pictures in order of liking, thanks. All addresses are relative to the page's. */
+import { figure, h } from "./parts.mjs";
 import { language, t } from "./words.mjs";
 
 /** @typedef {{sheet: number, prompt: string, pictures: string[], done: boolean}} Sheet */
@@ -14,20 +15,6 @@ const said = /** @type {HTMLElement} */ (document.getElementById("said"));
 const me = recall();
 /** The sheet that is shown. @type {SheetView | null} */
 let view = null;
-
-/** @param {string} tag "div.class" @param {Record<string, any> | null} [props] @param {...(Node | string | null)} children @returns {any} */
-function h(tag, props, ...children) {
-  const [name, ...classes] = tag.split(".");
-  const element = document.createElement(name);
-  if (classes.length) element.className = classes.join(" ");
-  for (const [key, value] of Object.entries(props ?? {})) {
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (key.includes("-") || key === "role" || key === "style") element.setAttribute(key, String(value));
-    else /** @type {any} */ (element)[key] = value;
-  }
-  element.append(...children.filter((child) => child !== null).map((child) => /** @type {Node} */ (child)));
-  return element;
-}
 
 /** A number of one's own; `crypto.randomUUID` is missing on plain http from another device. */
 function number() {
@@ -290,17 +277,6 @@ function showThanks() {
   const title = h("h1", { tabIndex: -1 }, t("thanks"));
   show(h("div.card", null, title, h("p", null, t("all_kept")), result, h("div.row", null, ask_result, other)));
   title.focus();
-}
-
-/** @param {string} title @param {{rank_1: {rate: number, low: number, high: number, n: number}, mean_rank: number}} found @param {number} among */
-function figure(title, found, among) {
-  const { rate, low, high, n } = found.rank_1, percent = (/** @type {number} */ x) => (100 * x).toFixed(1).replace(/\.0$/, "");
-  const sentence = t("range", { rate: percent(rate), low: percent(low), high: percent(high), chance: percent(1 / among), rank: found.mean_rank.toFixed(2), among });
-  return h("div.figure", { tabIndex: -1, style: "outline:none" },
-    h("p", null, title, h("br"), h("b", null, t("share", { k: Math.round(rate * n), n }))),
-    h("div.scale", { "aria-hidden": true },
-      h("i.range", { style: `left:${100 * low}%;right:${100 - 100 * high}%` }), h("i.chance", { style: `left:${100 / among}%` }), h("i.rate", { style: `left:${100 * rate}%` })),
-    h("p.soft", null, sentence));
 }
 
 document.documentElement.lang = language();

@@ -13,6 +13,7 @@ export function addBlind(node) {
   let asked = 0, ran = ""; // the test of the last run, whose name may have got a number
 
   async function show() {
+    if (!node.graph) return; // not placed yet
     const turn = ++asked;
     const name = ran || (isLinked(node, "name") ? "" : String(widgetOf(node, "name")?.value ?? "").trim());
     let found = null;
@@ -43,5 +44,4 @@ export function addBlind(node) {
   chain(node, "onRemoved", () => document.removeEventListener("visibilitychange", returned));
   addView(node, "viper_blind", root, { height: () => 90 });
   enlarge(node, 360, 110);
-  show();
 }
