@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 
 import blueprints
+from blind_graphs import BLIND
 from client import Client
 from graphs import ALL, CODE_OF_A_FRIEND, Graph, Node, input_specs
 from PIL import Image
@@ -138,7 +139,7 @@ def write(client: Client, graph: Graph, infos: dict) -> None:
 
 
 def main() -> None:
-    graphs = {build.__name__: build for build in (*ALL, *SUBJECTS, *PROTOCOLS)}
+    graphs = {build.__name__: build for build in (*ALL, *SUBJECTS, *PROTOCOLS, *BLIND)}
     parser = argparse.ArgumentParser(description="Write the example graphs anew.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or some of: {', '.join(graphs)}")
     names = parser.parse_args().names

@@ -20,6 +20,7 @@ from .checkpoints import fingerprint
 from .folders import (
     PACK,
     attributes_file,
+    blind_folder,
     class_picture_folder,
     input_folder,
     input_subfolder,
@@ -39,7 +40,7 @@ from .interface import sampler_names, scheduler_names, schema
 from .models import Managed, Rebuilt, runs_bf16, torch_device
 from .painting import Painter, decode
 from .pictures import eight_bit, pictures_in
-from .routes import add_route
+from .routes import add_route, server_url
 from .sampling import (
     add_conds,
     any_active,
@@ -66,6 +67,7 @@ __all__ = [
     "any_active",
     "attributes_file",
     "blocked",
+    "blind_folder",
     "cell",
     "cfg_guider",
     "class_picture_folder",
@@ -103,6 +105,7 @@ __all__ = [
     "say",
     "scheduler_names",
     "schema",
+    "server_url",
     "set_folder",
     "sizes",
     "stop_if_cancelled",

@@ -87,6 +87,13 @@ def set_folder(name: str) -> Path:
     return Path(folder_paths.get_output_directory()) / PACK / "sets" / name
 
 
+def blind_folder() -> Path:
+    """Where blind tests lie: pictures, and the answers of people."""
+    import folder_paths
+
+    return Path(folder_paths.get_output_directory()) / PACK / "blind"
+
+
 def training_folder(name: str) -> Path:
     """Where a training keeps its state and previews."""
     import folder_paths

@@ -3,6 +3,7 @@
 from comfy_api.latest import ComfyExtension
 
 from . import (
+    blind_test,
     comments,
     conditioning,
     dreambooth,
@@ -30,6 +31,7 @@ NODES = [
     *pocket.NODES,
     *scoring.NODES,
     *protocol.NODES,
+    *blind_test.NODES,
 ]
 
 

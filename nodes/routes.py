@@ -11,6 +11,7 @@ from typing import Any
 from .. import host
 from ..vpe.comments import Comment, Comments
 from ..vpe.preferences import Preferences, load_profile
+from . import blind_routes
 
 MOST = 500  # entries that one question may hold: a page sends what one person wrote
 _one_at_a_time = threading.Lock()  # the readers keep caches; a page asks again at the next letter anyway
@@ -20,6 +21,8 @@ def register() -> None:
     """Serve the routes; without a running server (tests, tools) there is nothing to do."""
     for method, path, answer in ROUTES:
         host.add_route(method, path, answer)
+    for method, path, answer in blind_routes.ROUTES:
+        host.add_route(method, path, answer, most=blind_routes.MOST)
 
 
 def read(data: dict[str, Any]) -> dict[str, Any]:

@@ -148,6 +148,7 @@ CONTRACT = {
         *("gradient_checkpointing?", "precision?", "preview_prompt?", "preview_every?", "save_every?"),
     ),
     "ViPerDreamBoothTrain": ("model", "clip", "vae", "dataset", "name", "steps", "seed", "training?", "resume?"),
+    "ViPerBlindTest": ("personalised", "others", "name", "seed", "prompts?", "among?", "question?"),
     "ViPerSaveSubject": ("subject", "name", "precision?"),
     "ViPerProtocolPrompts": ("kind", "class_noun", "identifier", "index"),
     "ViPerLoadSubject": ("model", "clip", "subject", "strength_model?", "strength_clip?"),

@@ -1,6 +1,7 @@
 // @ts-check
 /** The pack's one extension of the page. Widgets are views of STRING inputs: what they hold is what the workflow file holds. */
 import { app } from "../../scripts/app.js";
+import { addBlind } from "./js/blind.js";
 import { commentsWidget } from "./js/comments.js";
 import { addChips } from "./js/chips.js";
 import { addProfile } from "./js/profile.js";
@@ -40,5 +41,6 @@ app.registerExtension({
   nodeCreated(/** @type {any} */ node) {
     if (node.comfyClass === "ViPerCommentsToPreferences") addChips(node);
     if (node.comfyClass === "ViPerLoadPreferences") addProfile(node);
+    if (node.comfyClass === "ViPerBlindTest") addBlind(node);
   },
 });

@@ -29,6 +29,9 @@ export function pictureUrl(file) {
   return api.apiURL(`/view?${query}`);
 }
 
+/** Where the browser opens one of the pack's routes. @param {string} route */
+export const routeUrl = (route) => api.apiURL(`/viper/${route}`);
+
 /**
  * Ask one of the pack's routes. Rejects with the server's sentence.
  * @param {string} route such as "read" @param {object} [body] @returns {Promise<any>}
