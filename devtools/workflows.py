@@ -19,6 +19,7 @@ from graphs import ALL, CODE_OF_A_FRIEND, Graph, Node, input_specs
 from PIL import Image
 from process import ROOT, Host, temporary_base
 from protocol_graphs import PROTOCOLS
+from scoring_graphs import SCORING
 from subject_graphs import SUBJECTS
 
 FOLDER, SUBGRAPHS = ROOT / "workflows", ROOT / "subgraphs"
@@ -139,7 +140,7 @@ def write(client: Client, graph: Graph, infos: dict) -> None:
 
 
 def main() -> None:
-    graphs = {build.__name__: build for build in (*ALL, *SUBJECTS, *PROTOCOLS, *BLIND)}
+    graphs = {build.__name__: build for build in (*ALL, *SUBJECTS, *PROTOCOLS, *BLIND, *SCORING)}
     parser = argparse.ArgumentParser(description="Write the example graphs anew.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or some of: {', '.join(graphs)}")
     names = parser.parse_args().names

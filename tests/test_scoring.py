@@ -285,6 +285,7 @@ def test_the_score_node_hands_on_sorted_pictures_scores_sheet_and_report(sc):
 
 def test_latents_that_were_not_given_stop_only_who_uses_them(sc):
     from comfy_execution.graph import ExecutionBlocker
+
     from viper.nodes.scoring import PickBest
 
     blocked = PickBest.execute(sc.score(near(WARM, 2, 1), sc.person(sc.Preferences())), 1).result[1]
