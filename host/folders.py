@@ -87,6 +87,13 @@ def set_folder(name: str) -> Path:
     return Path(folder_paths.get_output_directory()) / PACK / "sets" / name
 
 
+def evaluation_folder() -> Path:
+    """Where reports of measurements are kept."""
+    import folder_paths
+
+    return Path(folder_paths.get_output_directory()) / PACK / "evaluation"
+
+
 def training_folder(name: str) -> Path:
     """Where a training keeps its state and previews."""
     import folder_paths

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import comments, conditioning, dreambooth, extractors, image_set, pocket, preferences, ranking, sampling, training
+from . import comments, conditioning, dreambooth, extractors, fidelity, image_set, pocket, preferences, ranking, report, sampling, training
 
 NODES = [
     *comments.NODES,
@@ -14,6 +14,8 @@ NODES = [
     *sampling.NODES,
     *dreambooth.NODES,
     *training.NODES,
+    *fidelity.NODES,
+    *report.NODES,
     *pocket.NODES,
 ]
 
