@@ -14,8 +14,9 @@ from pathlib import Path
 
 import blueprints
 from client import Client
+from evaluation_graphs import EVALUATION
 from graphs import ALL, CODE_OF_A_FRIEND, Graph, Node, input_specs
-from PIL import Image
+from PIL import Image, ImageOps
 from process import ROOT, Host, temporary_base
 from subject_graphs import SUBJECTS
 
@@ -88,7 +89,9 @@ def _ui_node(node: Node, ids: dict, info: dict, order: int, links: list[list]) -
 
 
 def thumbnail(pictures: list[Image.Image], columns: int) -> Image.Image:
-    """The pictures side by side."""
+    """The pictures side by side; a chart, which stands alone, as it is."""
+    if len(pictures) == 1 and pictures[0].width != pictures[0].height:
+        return ImageOps.contain(pictures[0].convert("RGB"), (512, 512), Image.Resampling.LANCZOS)
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     cell = CELL.get(columns, 128)
@@ -137,7 +140,7 @@ def write(client: Client, graph: Graph, infos: dict) -> None:
 
 
 def main() -> None:
-    graphs = {build.__name__: build for build in (*ALL, *SUBJECTS)}
+    graphs = {build.__name__: build for build in (*ALL, *SUBJECTS, *EVALUATION)}
     parser = argparse.ArgumentParser(description="Write the example graphs anew.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or some of: {', '.join(graphs)}")
     names = parser.parse_args().names
