@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from .. import host
 from .distributions import frechet_distance, inception_score, resampled_distance, resampled_score, resamples
 from .diversity import cosine_distances, diversity, diversity_interval, prompts_apart
 from .encoders import Encoder, pocket
@@ -23,6 +25,18 @@ Measured = tuple[Row, str]
 
 def _mean(label: str, metric: str, values: Tensor, encoder: str, better: str = "higher") -> Row:
     return Row(label_of(label), metric, float(values.mean()), *mean_interval(values), len(values), encoder, better)
+
+
+def _spread(value: float, resampled: Callable, times: int) -> tuple[float, float]:
+    """`spread_interval`, with the bar and Cancel: each draw may take a second."""
+    bar = host.progress(times)
+
+    def watched(rng) -> float:
+        host.stop_if_cancelled()
+        bar.update(1)
+        return resampled(rng)
+
+    return spread_interval(value, watched, times)
 
 
 def _said(row: Row, *lines: str) -> Measured:
@@ -105,7 +119,7 @@ def frechet(images: Tensor, reference_images: Tensor, encoder: Encoder | None = 
         name, x, y = encoder.name, encoder.pictures(images), encoder.pictures(reference_images)
     value = frechet_distance(x, y)
     fewest, width = min(len(x), len(y)), x.shape[1]
-    interval = spread_interval(value, lambda rng: resampled_distance(x, y, rng), resamples(fewest, width))
+    interval = _spread(value, lambda rng: resampled_distance(x, y, rng), resamples(fewest, width))
     row = Row(label_of(label), "FID", value, *interval, len(images), name, "lower")
     biased = ""
     if fewest <= width:
@@ -125,7 +139,7 @@ def inception(images: Tensor, splits: int = 10, label: str = "") -> Measured:
     net = network()
     logits = net.logits(net.features(images))
     value, deviation = inception_score(logits, splits)
-    interval = spread_interval(value, lambda rng: resampled_score(logits, splits, rng), 200 if len(images) > 1 else 0)
+    interval = _spread(value, lambda rng: resampled_score(logits, splits, rng), 200 if len(images) > 1 else 0)
     row = Row(label_of(label), "inception score", value, *interval, len(images), net.name)
     most = -(-len(images) // splits)
     few = f"A split has {most} pictures, and the score cannot be larger than that: make more, or use fewer splits." if most < 1000 else ""

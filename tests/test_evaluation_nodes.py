@@ -84,6 +84,24 @@ def test_fid_by_embedding_warns_of_few_pictures_and_only_of_few(nodes):
     assert nodes.FID.execute(x, x, widths(4)).result[0] == pytest.approx(0, abs=1e-9)
 
 
+def test_cancel_stops_the_draws_of_an_interval(nodes):
+    import comfy.model_management as management
+
+    from viper.evaluation.encoders import Encoder
+
+    x, looks = torch.rand(12, 16, 16, 3), []
+
+    def see(pictures):
+        looks.append(len(pictures))
+        if len(looks) == 2:  # both sets have been seen: what is left are the draws
+            management.interrupt_current_processing(True)
+        return pictures.mean(1).flatten(1)
+
+    with pytest.raises(management.InterruptProcessingException):
+        nodes.FID.execute(x, x * 0.9, Encoder("columns", see))
+    assert looks == [12, 12] and nodes.FID.execute(x, x * 0.9, Encoder("columns", see)).result[0] > 0
+
+
 def test_identity_stability_leaves_out_the_picture_that_was_given(nodes, pictures):
     rex = pictures["t-rex"]
     person = torch.cat([pictures["owl"][:1], rex])
