@@ -2,7 +2,21 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import comments, conditioning, dreambooth, extractors, fidelity, image_set, pocket, preferences, ranking, report, sampling, training
+from . import (
+    comments,
+    conditioning,
+    dreambooth,
+    encoders,
+    extractors,
+    fidelity,
+    image_set,
+    pocket,
+    preferences,
+    ranking,
+    report,
+    sampling,
+    training,
+)
 
 NODES = [
     *comments.NODES,
@@ -14,6 +28,7 @@ NODES = [
     *sampling.NODES,
     *dreambooth.NODES,
     *training.NODES,
+    *encoders.NODES,
     *fidelity.NODES,
     *report.NODES,
     *pocket.NODES,

@@ -93,7 +93,7 @@ def test_half_the_memory_gives_nearly_the_same_embedding(folders, precision):
 
 
 def test_the_nodes_list_holds_the_folders_and_pocket_first(models):
-    from viper.nodes.fidelity import LoadEncoder
+    from viper.nodes.encoders import LoadEncoder
 
     options = LoadEncoder.GET_NODE_INFO_V1()["input"]["required"]["encoder"][1]["options"]
     assert options == ["pocket", "clip", "clip vision", "dino", "dinov2", "other", "siglip"]
@@ -162,7 +162,7 @@ def test_cancel_stops_an_encoder_between_batches(folders, monkeypatch):
 
 
 def test_a_clip_vision_of_the_host_becomes_an_encoder_and_the_wrong_text_side_is_told(host):
-    from viper.nodes.fidelity import CLIPEncoder
+    from viper.nodes.encoders import CLIPEncoder
     from viper.pocket.encoders import image_embeddings, load_pocket_encoders, text_embeddings
     from viper.pocket.loader import load_pocket_model
 
