@@ -37,7 +37,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 TORCH = ["torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0", "requests"]
 TOOLS = ["pytest", "pytest-xdist", "hypothesis", "ruff", "playwright"]  # playwright drives a chromium that is there, and brings none
 # What some nodes ask their users to install, and what they are tested against.
-OPTIONAL = ["openai", "peft", "accelerate", "bitsandbytes", "diffusers", "fastapi", "uvicorn"]
+OPTIONAL = ["openai", "peft", "accelerate", "bitsandbytes", "diffusers", "fastapi", "uvicorn", "torchmetrics", "torch-fidelity"]
 # Without arguments all tests run, in a few processes; a file's tests and a set-up of the page stay in one.
 WORKERS = min(4, os.cpu_count() or 1)
 WHOLE_SUITE = ["-n", str(WORKERS), "--dist", "loadgroup", "--no-loadscope-reorder"] if WORKERS > 1 else []

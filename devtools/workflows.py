@@ -15,8 +15,9 @@ from pathlib import Path
 import blueprints
 from blind_graphs import BLIND
 from client import Client
+from evaluation_graphs import EVALUATION
 from graphs import ALL, CODE_OF_A_FRIEND, Graph, Node, input_specs
-from PIL import Image
+from PIL import Image, ImageOps
 from process import ROOT, Host, temporary_base
 from protocol_graphs import PROTOCOLS
 from scoring_graphs import SCORING
@@ -91,7 +92,9 @@ def _ui_node(node: Node, ids: dict, info: dict, order: int, links: list[list]) -
 
 
 def thumbnail(pictures: list[Image.Image], columns: int) -> Image.Image:
-    """The pictures side by side."""
+    """The pictures side by side; a chart, which stands alone, as it is."""
+    if len(pictures) == 1 and pictures[0].width != pictures[0].height:
+        return ImageOps.contain(pictures[0].convert("RGB"), (512, 512), Image.Resampling.LANCZOS)
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     cell = CELL.get(columns, 128)
@@ -140,7 +143,7 @@ def write(client: Client, graph: Graph, infos: dict) -> None:
 
 
 def main() -> None:
-    graphs = {build.__name__: build for build in (*ALL, *SUBJECTS, *PROTOCOLS, *BLIND, *SCORING)}
+    graphs = {build.__name__: build for build in (*ALL, *SUBJECTS, *PROTOCOLS, *BLIND, *SCORING, *EVALUATION)}
     parser = argparse.ArgumentParser(description="Write the example graphs anew.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or some of: {', '.join(graphs)}")
     names = parser.parse_args().names

@@ -94,6 +94,13 @@ def blind_folder() -> Path:
     return Path(folder_paths.get_output_directory()) / PACK / "blind"
 
 
+def evaluation_folder() -> Path:
+    """Where reports of measurements are kept."""
+    import folder_paths
+
+    return Path(folder_paths.get_output_directory()) / PACK / "evaluation"
+
+
 def training_folder(name: str) -> Path:
     """Where a training keeps its state and previews."""
     import folder_paths

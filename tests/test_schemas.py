@@ -15,7 +15,8 @@ GOLDEN = Path(__file__).parent / "golden" / "schemas.json"
 KEPT = ("default", "min", "max", "step", "round", "forceInput", "multiline", "control_after_generate")
 LISTS_OF_THE_HOST = {("ViPerKSampler", "sampler_name"), ("ViPerKSampler", "scheduler"), ("ViPerLoadPreferences", "profile"),
                      ("ViPerLoadVPE", "base"), ("ViPerLoadVPE", "adapter"), ("ViPerLoadVLM", "model"),
-                     ("ViPerImageSet", "sampler_name"), ("ViPerImageSet", "scheduler"), ("ViPerLoadSubject", "subject")}  # fmt: skip
+                     ("ViPerImageSet", "sampler_name"), ("ViPerImageSet", "scheduler"), ("ViPerLoadSubject", "subject"),
+                     ("ViPerLoadEncoder", "encoder")}  # fmt: skip
 
 
 def current_schemas():
@@ -152,6 +153,16 @@ CONTRACT = {
     "ViPerSaveSubject": ("subject", "name", "precision?"),
     "ViPerProtocolPrompts": ("kind", "class_noun", "identifier", "index"),
     "ViPerLoadSubject": ("model", "clip", "subject", "strength_model?", "strength_clip?"),
+    "ViPerLoadEncoder": ("encoder", "precision?"),
+    "ViPerCLIPEncoder": ("clip_vision", "clip?"),
+    "ViPerSubjectFidelity": ("images", "subject_images", "encoder?", "metrics?", "label?"),
+    "ViPerPromptFidelity": ("images", "prompt", "identifier?", "encoder?", "metrics?", "label?"),
+    "ViPerPriorPreservation": ("class_images", "subject_images", "encoder?", "metrics?", "label?"),
+    "ViPerDiversity": ("images", "distance", "encoder?", "metrics?", "label?", "per_prompt?"),
+    "ViPerFID": ("images", "reference_images", "encoder?", "metrics?", "label?"),
+    "ViPerInceptionScore": ("images", "splits?", "metrics?", "label?"),
+    "ViPerIdentityStability": ("images", "identity_images", "input_index?", "encoder?", "metrics?", "label?"),
+    "ViPerEvaluationReport": ("metrics", "name"),
 }
 
 

@@ -33,8 +33,8 @@ def show(*links):
 
 def test_the_example_graphs_are_there_with_thumbnails_and_api_twins():
     assert NAMES == ["apply_to_any_sampler", "blind_test", "comments_to_picture", "image_set", "keep_the_best", "learn_my_taste",
-                     "my_subject_my_taste", "official_sdxl", "protocol_prompts", "read_with_a_server", "read_with_vlm", "read_with_vpe",
-                     "share_a_taste", "strength_sweep", "subject_as_art", "subject_changed", "subject_elsewhere",
+                     "measure_a_subject", "my_subject_my_taste", "official_sdxl", "protocol_prompts", "read_with_a_server", "read_with_vlm",
+                     "read_with_vpe", "share_a_taste", "strength_sweep", "subject_as_art", "subject_changed", "subject_elsewhere",
                      "subject_from_other_sides", "taste_without_words", "train_a_subject"]  # fmt: skip
     for name in NAMES:
         assert (WORKFLOWS / f"{name}.jpg").stat().st_size < 120_000
