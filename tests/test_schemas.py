@@ -111,6 +111,9 @@ def test_the_guard_lets_later_optional_inputs_and_options_in():
 
 
 CONTRACT = {
+    "ViPerPreferenceScore": ("images", "preferences?", "comments?", "liked_images?", "disliked_images?", "encoder?", "scorer?"),
+    "ViPerPickBest": ("scores", "count", "latents?"),
+    "ViPerLoadProxy": ("base", "adapter", "precision", "pairs?", "download?"),
     "ViPerCommentOnImages": ("comments", "images?"),
     "ViPerRankPictures": ("ranking", "images?", "comments?"),
     "ViPerCommentsToPreferences": ("comments", "extractor?", "clip_vision?", "overrides?", "max_features?", "clip?"),
