@@ -13,29 +13,15 @@ import torch
 from torch import Tensor
 
 from . import protocol_record
+from .diversity import cosine_distances, diversity
 from .encoders import BATCH, Encoder
 from .errors import EvaluationError
+from .fidelity import among, prompt_similarity, similarity
+from .metrics import mean_interval
 from .protocol_record import picture_file
 from .protocols import Subject
 
-RESAMPLES = 10_000
 REAL = "real pictures"
-
-
-def subject_fidelity(pictures: Tensor, reals: Tensor) -> Tensor:
-    """DINO and CLIP-I of the paper, section 4.2: each picture's mean cosine to all real ones. (N, d), (K, d) of unit length → (N,)."""
-    return (pictures @ reals.T).mean(dim=1)
-
-
-def prompt_fidelity(pictures: Tensor, texts: Tensor) -> Tensor:
-    """CLIP-T of the paper, section 4.2: the cosine of each picture and its own text. (N, d), (N, d) of unit length → (N,)."""
-    return (pictures * texts).sum(dim=1)
-
-
-def pairwise(pictures: Tensor) -> float:
-    """Mean cosine distance over all pairs of pictures, (N, d) of unit length, N > 1."""
-    n = len(pictures)
-    return float((1 - pictures @ pictures.T).triu(1).sum() / (n * (n - 1) / 2))
 
 
 @dataclass(frozen=True)
@@ -94,18 +80,18 @@ def _subject(method: str, subject: Subject, files: list[tuple[int, Path]], encod
     reals = [_seen(encoder, concept.pictures) for concept in subject.concepts]  # (K, d) each
     texts = encoder.texts([subject.class_prompt(index) for index, _ in files]) if encoder.reads else None
     groups = [[n for n, _ in group] for _, group in groupby(enumerate(files), key=lambda item: item[1][0])]
-    spread = [pairwise(pictures[group]) for group in groups if len(group) > 1]
-    among = [1 - pairwise(real) for real in reals if len(real) > 1]
+    spread = [diversity(cosine_distances(pictures[group])) for group in groups if len(group) > 1]
+    alike = [among(real) for real in reals if len(real) > 1]
     drawn = Row(
         method,
         subject.name,
         encoder.name,
         len(files),
-        _mean([float(subject_fidelity(pictures, real).mean()) for real in reals]),
-        None if texts is None else float(prompt_fidelity(pictures, texts).mean()),
+        _mean([float(similarity(pictures, real).mean()) for real in reals]),
+        None if texts is None else float(prompt_similarity(pictures, texts).mean()),
         _mean(spread),
     )
-    return [Row(REAL, subject.name, encoder.name, sum(map(len, reals)), _mean(among), None, None), drawn]
+    return [Row(REAL, subject.name, encoder.name, sum(map(len, reals)), _mean(alike), None, None), drawn]
 
 
 def _seen(encoder: Encoder, files: Sequence[Path]) -> Tensor:
@@ -128,14 +114,6 @@ def _open(file: Path) -> Tensor:
             return torch.from_numpy(np.array(ImageOps.exif_transpose(image).convert("RGB"))).float().div_(255.0)[None]
     except OSError as error:
         raise EvaluationError(f"{file} cannot be read as a picture: {error}.") from error
-
-
-def bootstrap(values: Sequence[float]) -> tuple[float, float]:
-    """95 % percentile interval of the mean over subjects, the same every time."""
-    data = torch.tensor(values, dtype=torch.float64)
-    drawn = torch.randint(len(data), (RESAMPLES, len(data)), generator=torch.Generator().manual_seed(0))
-    low, high = torch.quantile(data[drawn].mean(dim=1), torch.tensor([0.025, 0.975], dtype=torch.float64))
-    return float(low), float(high)
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -170,7 +148,10 @@ def _cell(values: Sequence[float], interval: bool) -> str:
     if not values:
         return "–"
     mean = f"{sum(values) / len(values):.3f}"
-    return f"{mean} [{', '.join(f'{v:.3f}' for v in bootstrap(values))}]" if interval and len(values) > 1 else mean
+    if not interval or len(values) < 2:
+        return mean
+    low, high = mean_interval(torch.tensor(values, dtype=torch.float64))
+    return f"{mean} [{low:.3f}, {high:.3f}]"
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -25,37 +25,18 @@ from viper.evaluation.protocols import Concept, Subject  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def unit(n, seed):
-    x = torch.randn(n, 5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return x / x.norm(dim=1, keepdim=True)
-
-
-# --- the formulas ----------------------------------------------------------------------------------------------------------------
-
-
-def test_subject_fidelity_is_the_mean_cosine_to_all_real_pictures():
-    a, b = unit(3, 1), unit(4, 2)
-    by_hand = [sum(float(sum(x * y for x, y in zip(p, r, strict=True))) for r in b.numpy()) / 4 for p in a.numpy()]
-    assert table.subject_fidelity(a, b).tolist() == pytest.approx(by_hand, abs=1e-12)
-
-
-def test_prompt_fidelity_is_the_cosine_to_its_own_text():
-    a, b = unit(3, 1), unit(3, 2)
-    assert table.prompt_fidelity(a, b).tolist() == pytest.approx([float(np.dot(a[n].numpy(), b[n].numpy())) for n in range(3)], abs=1e-12)
-
-
-def test_pairwise_is_the_mean_distance_over_all_pairs():
-    a = unit(4, 1).numpy()
-    by_hand = np.mean([1 - a[i] @ a[j] for i in range(4) for j in range(i)])
-    assert table.pairwise(torch.from_numpy(a)) == pytest.approx(by_hand, abs=1e-12)
+# --- the formulas (of one picture: test_evaluation_measures.py) ------------------------------------------------------------------
 
 
 def test_the_interval_is_that_of_resampled_subjects_and_the_same_every_time():
     rng = np.random.default_rng(3)
     values = rng.random(12).tolist()
     other = np.percentile(rng.choice(values, (200_000, 12)).mean(axis=1), [2.5, 97.5])
-    assert table.bootstrap(values) == pytest.approx(other.tolist(), abs=0.01)
-    assert table.bootstrap(values) == table.bootstrap(values)
+    from viper.evaluation.metrics import mean_interval
+
+    interval = mean_interval(torch.tensor(values, dtype=torch.float64))
+    assert interval == pytest.approx(other.tolist(), abs=0.01)
+    assert interval == mean_interval(torch.tensor(values, dtype=torch.float64))
 
 
 # --- over a folder ---------------------------------------------------------------------------------------------------------------
