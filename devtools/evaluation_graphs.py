@@ -71,4 +71,44 @@ def measure_a_subject() -> Graph:
     return g
 
 
-EVALUATION = (measure_a_subject,)
+NEEDED = "CLIPVisionLoader CLIPLoader ViPerCLIPEncoder ViPerInceptionScore"
+
+
+def measure_with_clip() -> Graph:
+    g = Graph("measure_with_clip", 1, NEEDED)
+    pocket = g.add("ViPerLoadPocketModel", (-800, 0), (300, 90))
+    real = g.add("ViPerPocketSubject", (-800, 140), (300, 110), subject="owl")
+    conds = (
+        g.add("CLIPTextEncode", (-460, 0), (320, 110), "Prompt", text="an owl", clip=pocket[1]),
+        g.add("CLIPTextEncode", (-460, 160), (320, 110), "Negative Prompt", text="", clip=pocket[1]),
+    )
+    small = g.add("ImageScale", (-460, 620), (320, 180), image=real[0], upscale_method="lanczos", width=128, height=128, crop="disabled")
+    begun = g.add("VAEEncode", (-100, 620), (300, 60), pixels=small[0], vae=pocket[2])
+    images = _drawn(g, pocket, conds, begun[0], 0.6, "From its pictures", 0)
+    vision = g.add("CLIPVisionLoader", (640, 620), (320, 110), clip_name="clip_vision.safetensors")
+    text = g.add("CLIPLoader", (640, 780), (320, 160), clip_name="clip_l.safetensors", type="stable_diffusion", device="default")
+    encoder = g.add("ViPerCLIPEncoder", (640, 990), (320, 110), clip_vision=vision[0], clip=text[0])
+    said = {"label": "drawn over"}
+    rows = g.add("ViPerInceptionScore", (1000, 620), (300, 190), images=images[0], splits=1, **said)
+    rows = g.add(
+        "ViPerIdentityStability", (1000, 0), (300, 220), images=images[0], identity_images=real[0], input_index=0, encoder=encoder[0],
+        metrics=rows[1], **said,
+    )  # fmt: skip
+    rows = g.add(
+        "ViPerPromptFidelity", (1340, 0), (320, 270), images=images[0], prompt="an owl", identifier="", encoder=encoder[0],
+        metrics=rows[1], **said,
+    )  # fmt: skip
+    report = g.add("ViPerEvaluationReport", (1700, 0), (760, 560), metrics=rows[1], name="owl")
+    g.add("PreviewAny", (1700, 620), (760, 200), "Table", source=report[0])
+    g.add("SaveImage", (1700, 880), (760, 520), "Chart", images=report[1], filename_prefix=f"viper/{g.name}")
+    g.note(
+        "### With the CLIP that you have\n\nChoose a CLIP Vision and the text side of the same CLIP: **Encoder from CLIP Vision** makes "
+        "one encoder of them, for every measure. **Inception Score** needs Inception-v3: the message names the file and where it belongs. "
+        "Without these four nodes the pocket encoders measure; the picture of this graph was made so. **Identity Stability** asks "
+        "whether the same individual stays recognisable; for people, crop the faces and load a face encoder.",
+        (-800, 300), (300, 400),
+    )  # fmt: skip
+    return g
+
+
+EVALUATION = (measure_a_subject, measure_with_clip)

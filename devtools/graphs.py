@@ -27,12 +27,12 @@ class Node:
 class Graph:
     name: str
     thumbnail_columns: int
-    without: str = ""  # the thumbnail is made without this node: it needs a model that nobody has to have
+    without: str = ""  # the thumbnail is made without nodes of these types: they need a model that nobody has to have
     stand_in: bool = False  # … or with the pocket model in the place of every checkpoint
     nodes: list[Node] = field(default_factory=list)
     notes: list[tuple[str, tuple[int, int], tuple[int, int]]] = field(default_factory=list)
 
-    def add(self, type: str, pos: tuple[int, int], size=(300, 120), title: str | None = None, **inputs) -> Node:
+    def add(self, type: str, /, pos: tuple[int, int], size=(300, 120), title: str | None = None, **inputs) -> Node:
         node = Node(type, inputs, pos, size, title)
         self.nodes.append(node)
         return node

@@ -112,9 +112,9 @@ def friend_code(client: Client) -> str:
     return client.run({"1": taste, "2": save})["outputs"]["2"]["text"][0]
 
 
-def without(api: dict, type: str) -> dict:
-    """The graph without the nodes of a type, and without the wires from them."""
-    gone = {key for key, spec in api.items() if spec["class_type"] == type}
+def without(api: dict, *types: str) -> dict:
+    """The graph without the nodes of some types, and without the wires from them."""
+    gone = {key for key, spec in api.items() if spec["class_type"] in types}
     wired = {key: {k: v for k, v in spec["inputs"].items() if not (isinstance(v, list) and v[0] in gone)} for key, spec in api.items()}
     return {key: {**spec, "inputs": wired[key]} for key, spec in api.items() if key not in gone}
 
@@ -136,7 +136,7 @@ def write(client: Client, graph: Graph, infos: dict) -> None:
     api = api_format(graph, infos)
     (FOLDER / "api" / f"{graph.name}.json").write_text(json.dumps(api, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (FOLDER / f"{graph.name}.json").write_text(json.dumps(ui_format(graph, infos), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    entry = client.run(with_pocket(api) if graph.stand_in else without(api, graph.without))
+    entry = client.run(with_pocket(api) if graph.stand_in else without(api, *graph.without.split()))
     pictures = [picture for key, spec in api.items() if spec["class_type"] == "SaveImage" for picture in client.images(entry, key)]
     thumbnail(pictures, graph.thumbnail_columns).save(FOLDER / f"{graph.name}.jpg", quality=88)
     print(f"[workflows] {graph.name}: {len(api)} nodes, {len(pictures)} pictures", flush=True)

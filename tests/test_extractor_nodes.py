@@ -89,6 +89,18 @@ def test_a_workflow_file_reads_comments_with_another_reader_and_draws(client, mo
     assert reader in progress, "no progress while it reads"
 
 
+def test_a_workflow_file_scores_with_a_judge_from_a_folder(client, models):
+    graph = api("score_with_the_proxy")
+    for spec in graph.values():
+        if spec["class_type"] == "ViPerLoadProxy":
+            spec["inputs"] |= {"adapter": "none", "pairs": 2}
+    entry = client.run(graph)
+    titles = {spec["_meta"]["title"]: key for key, spec in graph.items()}
+    (report,) = client.texts(entry)[titles["How sure it is"]]
+    assert "Judged by idefics2-8b." in report and "It saw 2 liked and 2 disliked pictures." in report
+    assert len(client.images(entry, next(k for k, v in graph.items() if v["class_type"] == "SaveImage"))) == 4
+
+
 def test_the_server_is_sent_the_pictures_of_the_set(client, answering):
     client.run(set_up(api("read_with_a_server"), answering) | _another_seed())
     (asked,) = answering.asked

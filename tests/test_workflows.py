@@ -9,7 +9,8 @@ from PIL import ImageChops
 WORKFLOWS = Path(__file__).resolve().parent.parent / "workflows"
 NAMES = sorted(p.stem for p in WORKFLOWS.glob("*.json"))
 # The readers are run by test_extractor_nodes.py, subjects by test_subject_workflows.py, the authors' settings below.
-NEED_NOTHING = [name for name in NAMES if not name.startswith(("read_with", "official")) and "subject" not in name]
+NEED_MODELS = ("read_with", "score_with", "measure_with", "official")
+NEED_NOTHING = [name for name in NAMES if not name.startswith(NEED_MODELS) and "subject" not in name]
 
 
 def api(name):
@@ -33,9 +34,10 @@ def show(*links):
 
 def test_the_example_graphs_are_there_with_thumbnails_and_api_twins():
     assert NAMES == ["apply_to_any_sampler", "blind_test", "comments_to_picture", "image_set", "keep_the_best", "learn_my_taste",
-                     "measure_a_subject", "my_subject_my_taste", "official_sdxl", "protocol_prompts", "read_with_a_server", "read_with_vlm",
-                     "read_with_vpe", "share_a_taste", "strength_sweep", "subject_as_art", "subject_changed", "subject_elsewhere",
-                     "subject_from_other_sides", "taste_without_words", "train_a_subject"]  # fmt: skip
+                     "measure_a_subject", "measure_with_clip", "my_subject_my_taste", "official_sdxl", "protocol_prompts",
+                     "read_with_a_server", "read_with_vlm", "read_with_vpe", "score_with_the_proxy", "share_a_taste", "strength_sweep",
+                     "subject_as_art", "subject_changed", "subject_elsewhere", "subject_from_other_sides", "taste_without_words",
+                     "train_a_subject"]  # fmt: skip
     for name in NAMES:
         assert (WORKFLOWS / f"{name}.jpg").stat().st_size < 120_000
         assert api(name)
@@ -100,6 +102,20 @@ def test_an_example_graph_runs_and_runs_again_to_the_same_pictures(client, name)
     assert all(ImageChops.difference(a, b).getbbox() is None for a, b in zip(first, again, strict=True))
     if name != "apply_to_any_sampler":
         assert any(ImageChops.difference(a, b).getbbox() for a, b in zip(first, other, strict=True))
+
+
+def test_the_graph_for_a_clip_measures_with_the_pocket_encoders_where_there_is_none(client):
+    graph = api("measure_with_clip")
+    needed = {"CLIPVisionLoader", "CLIPLoader", "ViPerCLIPEncoder", "ViPerInceptionScore"}
+    gone = {key for key, spec in graph.items() if spec["class_type"] in needed}
+    assert len(gone) == 4
+    left = {
+        key: {**spec, "inputs": {k: v for k, v in spec["inputs"].items() if not (isinstance(v, list) and v[0] in gone)}}
+        for key, spec in graph.items()
+        if key not in gone
+    }
+    (table,) = client.texts(client.run(left))[next(key for key, spec in left.items() if spec["class_type"] == "PreviewAny")]
+    assert "identity stability" in table and "prompt fidelity" in table and "pocket" in table
 
 
 def test_the_authors_settings_run_with_any_two_models(client):
