@@ -11,7 +11,8 @@
 - sweep: the same against image size and batch, with plots (``--plots docs``).
 - pack: import time, what the node itself costs, the built-in reader, a step of DreamBooth Train.
 
-Times are ratios within one run: ways take turns, and each ratio is to the host's KSampler of its own round; the median counts.
+Times are ratios within one run: ways take turns, and each ratio is to the host's KSampler of its own round; the median counts. On a CPU
+it is the process's own time, so use one thread. Peak memory is that of a first step, when every way computes everything.
 """
 
 import argparse
@@ -43,22 +44,29 @@ def schedules() -> dict:
     return ways
 
 
-def interleaved(runs: dict[str, Callable[[], object]], rounds: int, first: str) -> dict[str, tuple[float, float, float]]:
-    """(median, least, most) over rounds of each run's time against that of ``first`` in the same round."""
+def interleaved(runs: dict[str, Callable[[], object]], rounds: int, first: str, warm: dict[str, Callable[[], object]] | None = None,
+                ) -> dict[str, tuple[float, float, float]]:  # fmt: skip
+    """(median, least, most) over rounds of each run's time against that of ``first`` in the same round; ``warm`` runs go before them.
+
+    On a CPU it is the process's own time that counts, which other programs on the machine hardly touch.
+    """
     import torch
 
+    cuda = torch.cuda.is_available()
+    clock = time.perf_counter if cuda else time.process_time
     ratios: dict[str, list[float]] = {name: [] for name in runs}
-    for n in range(rounds + 1):
+    for run in (warm or runs).values():
+        run()
+    for _ in range(rounds):
         seconds = {}
         for name, run in runs.items():
-            began = time.perf_counter()
+            began = clock()
             run()
-            if torch.cuda.is_available():
+            if cuda:
                 torch.cuda.synchronize()
-            seconds[name] = time.perf_counter() - began
-        if n:  # the first round warms up
-            for name, value in seconds.items():
-                ratios[name].append(value / seconds[first])
+            seconds[name] = clock() - began
+        for name, value in seconds.items():
+            ratios[name].append(value / seconds[first])
     return {name: (median_high(values), min(values), max(values)) for name, values in ratios.items()}
 
 
@@ -179,14 +187,16 @@ def networks_part(options, say) -> str:
             steps = 30 if device.type == "cuda" or name == "pocket" else options.steps
             run = _networks.Run(steps=steps, cells=cells[name], batch=batch)
             ways = {way: lambda draw=draw, run=run: draw(run) for way, draw in _networks.ways(network).items()}
-            times = interleaved(ways, options.rounds if name == "pocket" else options.few, _networks.HOST)
-            for way, draw in ways.items():
+            short = replace(run, steps=1)
+            brief = {way: lambda draw=draw, run=short: draw(run) for way, draw in _networks.ways(network).items()}
+            times = interleaved(ways, options.rounds if name == "pocket" else options.few, _networks.HOST, brief)
+            for way, draw in brief.items():
                 count = _networks.count(network, way, run)
                 what = f"{name}, {8 * run.cells} px, {batch}, {steps}"
                 lines.append(f"| {what} | {way} | {count} | × {times[way][0]:.2f} | {_networks.peak(draw, device) / 1e6:.0f} |")
                 say(lines[-1])
         shares.append(f"{name} {_networks.own_share(network, run):.2%}")
-        del network, ways
+        del network, ways, brief
         _networks.forget()
     return "\n".join([*lines, "", f"Our own code's share of the time, exact: {', '.join(shares)}. {machine(device)}"])
 

@@ -60,7 +60,7 @@ def score_with_the_proxy() -> Graph:
     g = Graph("score_with_the_proxy", 2, "ViPerLoadProxy")
     some = _pocket(g, 4)
     batch = _four_looks(g, some, "a house")
-    liked = _drawn(g, *some, "a tree, in watercolor", 31, (-720, 0), "Liked")
+    liked = _drawn(g, *some, "a tree, sepia tones", 31, (-720, 0), "Liked")
     disliked = _drawn(g, *some, "a tree, neon lights", 32, (-720, 680), "Disliked")
     proxy = g.add(
         "ViPerLoadProxy", (1020, 0), (340, 200), base="idefics2-8b", adapter="Metric-ViPer", precision="auto", pairs=8, download=False
