@@ -136,6 +136,22 @@ def test_four_evaluations_a_step_in_one_call(tiny, c, way):
     assert seen == {"calls": g.STEPS, "evaluations": 4 * g.STEPS}
 
 
+def test_where_memory_does_not_do_for_four_the_host_splits_the_call_and_the_picture_stays(tiny, c, monkeypatch):
+    whole = g.by_node(tiny.model, c, g.empty_latent())
+    model, seen = g.counting(tiny.model)
+    room = model.model.memory_required([2, *g.empty_latent()["samples"].shape[1:]])  # for two samples, not for four
+    import comfy.model_management
+
+    real = comfy.model_management.get_free_memory
+
+    def little(device=None, torch_free_too=False):
+        return real(device, True) if torch_free_too else 1.6 * room  # attention asks for both, and has enough
+
+    monkeypatch.setattr(comfy.model_management, "get_free_memory", little)
+    g.assert_close(g.by_node(model, c, g.empty_latent()), whole)
+    assert seen == {"calls": 2 * g.STEPS, "evaluations": 4 * g.STEPS}
+
+
 def test_cfg_one_needs_no_unconditional_evaluation(tiny, c):
     model, seen = g.counting(tiny.model)
     ours = g.by_node(model, c, g.empty_latent(), cfg=1.0)
