@@ -13,8 +13,26 @@ BASES, ADAPTERS, CHATS = ("vpe", "vlm", "LLM"), ("vpe",), ("vlm", "LLM", "vpe")
 NONE = "none"
 
 
-def _found(kinds, file="config.json") -> list[str]:
+def found(kinds, file="config.json") -> list[str]:
     return list(folders.folders(kinds, file))
+
+
+def base_input():
+    return io.Combo.Input(
+        "base",
+        options=list(dict.fromkeys([BASE, *found(BASES)])),
+        default=BASE,
+        tooltip="The folder of HuggingFaceM4/idefics2-8b in models/vpe.",
+    )
+
+
+def download_input():
+    return io.Boolean.Input(
+        "download",
+        optional=True,
+        default=False,
+        tooltip="Fetch what is missing from huggingface.co into models/vpe, once (about 34 GB). Off: nothing is downloaded.",
+    )
 
 
 def precision_input():
@@ -44,26 +62,16 @@ class LoadVPE(io.ComfyNode):
             "at the pictures together. From folders in models/vpe; nothing is downloaded unless you ask.",
             search_aliases=["viper", "idefics2", "visual preference extractor"],
             inputs=[
-                io.Combo.Input(
-                    "base",
-                    options=list(dict.fromkeys([BASE, *_found(BASES)])),
-                    default=BASE,
-                    tooltip="The folder of HuggingFaceM4/idefics2-8b in models/vpe.",
-                ),
+                base_input(),
                 io.Combo.Input(
                     "adapter",
-                    options=list(dict.fromkeys([ADAPTER, *_found(ADAPTERS, "adapter_config.json"), NONE])),
+                    options=list(dict.fromkeys([ADAPTER, *found(ADAPTERS, "adapter_config.json"), NONE])),
                     default=ADAPTER,
                     tooltip="The folder of EPFL-VILAB/VPE-ViPer in models/vpe, or an adapter of your own. Needs the Python package peft.",
                 ),
                 precision_input(),
                 task_input(),
-                io.Boolean.Input(
-                    "download",
-                    optional=True,
-                    default=False,
-                    tooltip="Fetch what is missing from huggingface.co into models/vpe, once (about 34 GB). Off: nothing is downloaded.",
-                ),
+                download_input(),
             ],
             outputs=[ExtractorType.Output(display_name="extractor")],
         )
@@ -92,7 +100,7 @@ class LoadVLM(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "model",
-                    options=_found(CHATS) or [NONE],
+                    options=found(CHATS) or [NONE],
                     tooltip="A folder as transformers saves it: config.json, tokenizer, processor and .safetensors files.",
                 ),
                 precision_input(),

@@ -10,7 +10,7 @@ from ..evaluation.proxy import PAIRS, load_proxy
 from ..vpe import folders
 from ..vpe.vlm import PRECISIONS
 from ._types import CommentsType, EncoderType, PreferencesType, ScorerType, ScoresType, check, one_of
-from .extractors import BASE, BASES, NONE, _found, precision_input
+from .extractors import BASES, NONE, base_input, download_input, found, precision_input
 
 CATEGORY, ADAPTER, ADAPTERS = "ViPer/evaluation", "Metric-ViPer", ("vpe",)
 
@@ -108,15 +108,10 @@ class LoadProxy(io.ComfyNode):
             "tells how much they would like another picture. From folders in models/vpe; nothing is downloaded unless you ask.",
             search_aliases=["viper", "idefics2", "proxy metric", "preference model"],
             inputs=[
-                io.Combo.Input(
-                    "base",
-                    options=list(dict.fromkeys([BASE, *_found(BASES)])),
-                    default=BASE,
-                    tooltip="The folder of HuggingFaceM4/idefics2-8b in models/vpe.",
-                ),
+                base_input(),
                 io.Combo.Input(
                     "adapter",
-                    options=list(dict.fromkeys([ADAPTER, *_found(ADAPTERS, "adapter_config.json"), NONE])),
+                    options=list(dict.fromkeys([ADAPTER, *found(ADAPTERS, "adapter_config.json"), NONE])),
                     default=ADAPTER,
                     tooltip="The folder of EPFL-VILAB/Metric-ViPer in models/vpe, or one of your own. Needs the Python package peft.",
                 ),
@@ -129,12 +124,7 @@ class LoadProxy(io.ComfyNode):
                     max=64,
                     tooltip="It is shown at most so many liked and as many disliked pictures; more take time. The paper has eight.",
                 ),
-                io.Boolean.Input(
-                    "download",
-                    optional=True,
-                    default=False,
-                    tooltip="Fetch what is missing from huggingface.co into models/vpe, once (about 34 GB). Off: nothing is downloaded.",
-                ),
+                download_input(),
             ],
             outputs=[ScorerType.Output(display_name="scorer")],
         )
