@@ -62,6 +62,8 @@ class Network:
 
 
 def pocket() -> Network:
+    import comfy.model_management
+
     from viper import host
     from viper.nodes.conditioning import PreferenceConditioning
     from viper.pocket.loader import load_pocket_model
@@ -71,6 +73,7 @@ def pocket() -> Network:
     words = [host.encode_prompt(clip, text) for text in ("a house", "")]
     preferences = Preferences.from_text("pastel, soft lighting", "neon, grainy")
     conds = PreferenceConditioning.execute(clip, preferences, *words, BETA, "paper").result[:4]
+    comfy.model_management.load_models_gpu([model])  # its weights stand where they are used before the twin shares them
     return Network("pocket", model, conds, vae.latent_channels, 16, twin(model))
 
 

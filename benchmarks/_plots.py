@@ -54,10 +54,13 @@ def chart(path: Path, title: str, x_name: str, y_name: str, lines: dict[str, Seq
         x, y = at(low, value)
         draw.line((x, y, at(high, value)[0], y), "#dddddd", s)
         draw.text((x - 8 * s, y), f"{round(axis.times * value, 6):g}", "black", font, anchor="rm")
+    last = -1e9
     for x in xs:
         px, py = at(x, axis.low)
         draw.line((px, py, px, py + 4 * s), "black", s)
-        draw.text((px, py + 8 * s), f"{x:g}", "black", font, anchor="mt")
+        if px - last >= 36 * s:  # names that would run into each other are left out
+            draw.text((px, py + 8 * s), f"{x:.3g}", "black", font, anchor="mt")
+            last = px
     draw.line((*at(low, axis.high), *at(low, axis.low), *at(high, axis.low)), "black", s)
     draw.text(((at(low, axis.low)[0] + at(high, axis.low)[0]) / 2, (HEIGHT - 10) * s), x_name, "black", font, anchor="mb")
     draw.text((8 * s, (TOP - 12) * s), y_name, "black", font, anchor="lb")

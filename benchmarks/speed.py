@@ -145,7 +145,8 @@ def schedule_table(cases: Cases, sampler: str, scheduler: str, rounds: int, say,
         psnr = -10 * ((cases.pictures(found) - right) ** 2).flatten(1).mean(1).clamp_min(1e-12).log10()
         told = ["–", "–"] if options is None else [f"{cosine:.3f}", "∞" if name == "exact" else f"{psnr.mean():.1f} dB"]
         lines.append(f"| {name} | {count:.1f} | × {times[name][0]:.2f} | {error.mean():.3f} | {error.max():.3f} | {' | '.join(told)} |")
-        points.setdefault(name.split()[0], []).append((count, (float(error.mean()),) * 3))
+        if not name.endswith("hold"):
+            points.setdefault(name.split()[0], []).append((count, (float(error.mean()),) * 3))
         if error.mean() <= BARS[0] and times[name][0] <= BARS[1]:
             reached.append(name)
         say(lines[-1])

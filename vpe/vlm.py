@@ -149,7 +149,7 @@ class ChatModel:
         room = getattr(self._text_config, "max_position_embeddings", None) or 1 << 20
         if asked + least > room:
             raise TooLongError(
-                f"The comments make {asked} tokens, and {self.folder.name} reads {room}: use fewer pictures, or smaller ones."
+                f"What it is asked makes {asked} tokens, and {self.folder.name} reads {room}: use fewer pictures, or smaller ones."
             )
         return room - asked
 
