@@ -24,13 +24,13 @@ class Person:
         return bool(self.said) or any(c.verdict and c.image for part in self.parts for c in part.items) or any(p.pairs for p in self.parts)
 
     @property
-    def pairs(self) -> tuple[tuple[int, int], ...]:
-        """(better, worse), counted through all parts."""
-        found, before = [], 0
+    def entries(self) -> Comments:
+        """All parts as one, pairs counted through them; without the pictures."""
+        items, pairs = [], []
         for part in self.parts:
-            found += [(a + before, b + before) for a, b in part.pairs]
-            before += len(part.items)
-        return tuple(found)
+            pairs += [(a + len(items), b + len(items)) for a, b in part.pairs]
+            items += part.items
+        return Comments(tuple(items), pairs=tuple(pairs))
 
     def pictures(self, longest: int = 0) -> list[tuple[int, Any]]:
         """(1 liked, −1 disliked, 0 neither; PIL.Image or None) of every entry, the longer side at most ``longest`` pixels (0: any)."""

@@ -126,29 +126,29 @@ class Learned:
 
     odds: np.ndarray
     difference: Callable[[int, int], float]
+    judged: tuple[int, int]  # liked and disliked pictures that were there
     notes: tuple[str, ...] = ()
 
 
 def by_looks(images: Tensor, person: Person) -> Judgement:
-    return _judgement([_looks(images, person)], person, "the looks of the pictures")
+    return _judgement([_looks(images, person)], "the looks of the pictures")
 
 
 def by_encoder(images: Tensor, person: Person, encoder: Encoder) -> Judgement:
-    return _judgement([_embeddings(images, person, encoder)], person, encoder.name)
+    return _judgement([_embeddings(images, person, encoder)], encoder.name)
 
 
 def by_both(images: Tensor, person: Person) -> Judgement:
     ways = [_looks(images, person), _embeddings(images, person, pocket())]
-    return _judgement(ways, person, "the looks of the pictures and the pocket encoders")
+    return _judgement(ways, "the looks of the pictures and the pocket encoders")
 
 
-def _judgement(ways: Sequence[Learned], person: Person, by: str) -> Judgement:
+def _judgement(ways: Sequence[Learned], by: str) -> Judgement:
     def ordered(i: int, j: int) -> float:
         difference = sum(way.difference(i, j) for way in ways)
         return float(difference > 0) + 0.5 * float(difference == 0)
 
-    signs = [sign for sign, picture in person.pictures(1) if picture is not None]
-    notes = [*(note for way in ways for note in way.notes), *left_out(signs.count(1), signs.count(-1), ordered)]
+    notes = [*(note for way in ways for note in way.notes), *left_out(*ways[0].judged, ordered)]
     return Judgement(sigmoid(np.mean([way.odds for way in ways], 0)), by, tuple(notes))
 
 
@@ -175,25 +175,22 @@ def left_out(likes: int, dislikes: int, ordered: Callable[[int, int], float]) ->
 def _looks(images: Tensor, person: Person) -> Learned:
     seen = [one for part in (*person.parts, unsaid(images)) for one in glances(part)]
     shown, drawn = for_taste(seen)
-    own, signs = len(seen) - len(images), {"like": 1, "dislike": -1}
-    entries = zip((c for part in person.parts for c in part.items), shown[:own], strict=True)
-    verdicts = tuple(signs.get(c.verdict or "", 0) if x is not None else 0 for c, x in entries)
-    pairs = tuple((a, b) for a, b in person.pairs if shown[a] is not None and shown[b] is not None)
-    some = taste.Judged(tuple(shown[:own]), verdicts, pairs, drawn)
+    own = len(seen) - len(images)
+    some = taste.judged(person.entries, shown[:own], drawn)
     believed = taste.belief(some, person.said)
-    sides = [[n for n, v in enumerate(verdicts) if v == sign] for sign in (1, -1)]
+    sides = [[n for n, v in enumerate(some.verdicts) if v == sign] for sign in (1, -1)]
 
     def difference(i: int, j: int) -> float:
         two = sides[0][i], sides[1][j]
-        rest = replace(some, verdicts=tuple(0 if n in two else v for n, v in enumerate(verdicts)),
-                       pairs=tuple(pair for pair in pairs if not {*pair} & {*two}))  # fmt: skip
+        rest = replace(some, verdicts=tuple(0 if n in two else v for n, v in enumerate(some.verdicts)),
+                       pairs=tuple(pair for pair in some.pairs if not {*pair} & {*two}))  # fmt: skip
         high, low = log_odds(taste.belief(rest, person.said), [shown[n] or {} for n in two])
         return float(high - low)
 
     found = taste.named(believed, some)
     named = [f"{sign} {f.text}" for sign, side in (("+", found.liked), ("−", found.disliked)) for f in side]
     notes = (f"Seen in the pictures: {', '.join(named)}.",) if named else ()
-    return Learned(log_odds(believed, [x or {} for x in shown[own:]]), difference, notes)
+    return Learned(log_odds(believed, [x or {} for x in shown[own:]]), difference, tuple(map(len, sides)), notes)
 
 
 def log_odds(believed: taste.Belief, shown: Sequence[dict[str, float]]) -> np.ndarray:
@@ -223,12 +220,12 @@ def _embeddings(images: Tensor, person: Person, encoder: Encoder) -> Learned:
     own = [encoder.pictures(torch.from_numpy(pixels(entries[n][1]))[None])[0].numpy() for n in there]
     z = np.stack(own) if own else new[:0]
     verdicts = np.array([entries[n][0] for n in there], dtype=int)
-    pairs = [(place[a], place[b]) for a, b in person.pairs if a in place and b in place]
+    pairs = [(place[a], place[b]) for a, b in person.entries.pairs if a in place and b in place]
     words = Words(encoder, person.said) if person.said and encoder.reads else None
     notes = () if encoder.reads or not person.said else (f"{encoder.name} only sees, so the words of this taste do not count.",)
     offset = [words(x) if words else np.zeros(len(x)) for x in (z, new)]
     if not verdicts.any() and not pairs:
-        return Learned(offset[1], lambda i, j: 0.0, notes)
+        return Learned(offset[1], lambda i, j: 0.0, (0, 0), notes)
     model = Ridge(z, verdicts, pairs, offset[0])
     sides = [np.flatnonzero(verdicts == sign) for sign in (1, -1)]
-    return Learned(model.odds(new, offset[1]), lambda i, j: model.difference(sides[0][i], sides[1][j]), notes)
+    return Learned(model.odds(new, offset[1]), lambda i, j: model.difference(sides[0][i], sides[1][j]), tuple(map(len, sides)), notes)
