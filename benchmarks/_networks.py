@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import gc
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -233,17 +234,22 @@ def count(network: Network, way: str, run: Run) -> str:
     """Evaluations of the liked and the disliked side, a picture."""
     if way not in OURS:
         return {HOST: "0", AUTHORS: str(2 * run.steps)}.get(way, f"({run.steps} of its third branch)")
-    counted = 0
+    model, seen = counting(network.model)
+    guided(replace(network, model=model), run, OURS[way])
+    return f"{seen['samples'] // run.batch - 2 * run.steps}"
 
-    def counting(apply_model, args):
-        nonlocal counted
-        counted += len(args["input"])
+
+def counting(model) -> tuple[object, Counter]:
+    """A clone of the MODEL, and a Counter of the ``samples`` that its network is given."""
+    seen: Counter = Counter()
+
+    def counted(apply_model, args):
+        seen["samples"] += len(args["input"])
         return apply_model(args["input"], args["timestep"], **args["c"])
 
-    model = network.model.clone()
-    model.set_model_unet_function_wrapper(counting)
-    guided(replace(network, model=model), run, OURS[way])
-    return f"{counted // run.batch - 2 * run.steps}"
+    clone = model.clone()
+    clone.set_model_unet_function_wrapper(counted)
+    return clone, seen
 
 
 def own_share(network: Network, run: Run) -> float:

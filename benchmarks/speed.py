@@ -102,20 +102,12 @@ class Cases:
 
         from viper.benchmarks import _networks
 
-        total = 0
-
-        def count(apply_model, args):
-            nonlocal total
-            total += len(args["cond_or_uncond"])
-            return apply_model(args["input"], args["timestep"], **args["c"])
-
-        counted = self.networks[0].model.clone()
-        counted.set_model_unet_function_wrapper(count)
+        counted, seen = _networks.counting(self.networks[0].model)
         latents = [
             _networks.guided(replace(network, model=counted), replace(run, seed=run.seed + which), options)
             for which, network in enumerate(self.networks)
         ]
-        return torch.cat(latents), total / len(self.networks) - 2 * run.steps
+        return torch.cat(latents), seen["samples"] / len(self.networks) - 2 * run.steps
 
     def pictures(self, latents):
         return self.vae.decode(latents).clamp(0, 1)
