@@ -34,13 +34,17 @@ CLASS_IMAGES, BATCH = 16, 4
 
 @dataclass(frozen=True)
 class Way:
-    """How a subject is learned: ``plain`` not at all, ``ours``, or by the host's node (which has no prior)."""
+    """How a subject is learned: ``plain`` not at all, ``ours``, or by the host's node (which has no prior).
+
+    0 is the preset's learning rate and the study's steps.
+    """
 
     who: str = "ours"
     noun: str = "correct"
     prior: bool = True
-    learning_rate: float = 0.0  # 0: the preset's
+    learning_rate: float = 0.0
     weighting: str = "preset"  # of ours
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,8 @@ class Study:
     def key(self, way: Way, place: int) -> str:
         """Of all that decides the pictures."""
         drawing = [list(_subjects.PROMPTS), SEEDS, CLASS_SEEDS, STEPS, CFG, SAMPLER, SCHEDULER]
-        training = [self.steps, CLASS_IMAGES, BATCH] if way.who != "plain" else []
-        told = {name: value for name, value in asdict(way).items() if name != "weighting" or value != "preset"}
+        training = [way.steps or self.steps, CLASS_IMAGES, BATCH] if way.who != "plain" else []
+        told = {name: value for name, value in asdict(way).items() if name != "steps" and value != getattr(Way(), name)}
         version = VERSION if way.who == "ours" else 1
         what = [version, self.weights, SUBJECTS[place].code, self.identifiers[place], told, training, drawing]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
@@ -106,18 +110,18 @@ class Study:
         """(MODEL, CLIP) that draw the subject."""
         if way.who == "plain":
             return self.model, self.clip
-        data = self.dataset(place, way.noun)
+        data, steps = self.dataset(place, way.noun), way.steps or self.steps
         if way.who == "host":
             fresh = load_pocket_model()[0]  # the node leaves its mark on the model
             latents = [self.vae.encode(v.pixels[None]) for v in data.views(SIDE, host.cell(self.vae), 0)]
             words = host.encode_prompt(self.clip, data.trigger)
-            return _host_training.train_lora(fresh, latents, words, self.steps, BATCH, way.learning_rate)[0], self.clip
+            return _host_training.train_lora(fresh, latents, words, steps, BATCH, way.learning_rate)[0], self.clip
         settings = {"class_images": CLASS_IMAGES, "prior": "auto" if way.prior else "off", "batch_size": BATCH, "save_every": 20}
         settings |= {"learning_rate": way.learning_rate, "weighting": way.weighting}
         training = Training().with_settings("pocket", **settings, rank=_host_training.RANK, preview_every=0)
         name = f"{SUBJECTS[place].name} {self.key(way, place)}"
         with torch.inference_mode():
-            made = Session(self.model, self.clip, self.vae, data, name, self.steps, 0, training, True, lambda text: None).run()
+            made = Session(self.model, self.clip, self.vae, data, name, steps, 0, training, True, lambda text: None).run()
         return made.model, made.clip
 
     def draw(self, model, clip, jobs: list[tuple[str, int]], batch: int = 20) -> Tensor:

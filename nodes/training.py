@@ -102,6 +102,16 @@ class TrainingOptions(io.ComfyNode):
                 ),
                 _number("preview_every", 10000, "Steps between previews. 0: only at the end.", 100),
                 _number("save_every", 10000, "Steps between saved states: what a power cut can cost.", 100, 1),
+                _amount(
+                    "prompt_preservation", 0.9,
+                    "Share of the subject's samples that are learned under prompts with further words (looks, places, colors), as the "
+                    "untrained model draws these, so that it keeps following prompts. A good start: 0.5 with text_encoder on. 0: off.",
+                    step=0.05,
+                ),
+                io.String.Input(
+                    "preserved_prompts", optional=True, multiline=True, default="", placeholder="[V] [class], oil painting",
+                    tooltip="Of prompt_preservation: one a line, with [V] and [class] for your two words. Empty: two dozen common ones.",
+                ),
             ],
             outputs=[TrainingType.Output(display_name="training")],
         )  # fmt: skip

@@ -18,7 +18,8 @@ class Job:
 
     A step is ``accumulation`` batches of ``batch_size`` instance pictures and as many prior pictures. ``ema`` 0 and
     ``max_grad_norm`` 0 switch these off. ``text_encoder``: it learns too, at ``text_encoder_lr`` (0: half the learning rate).
-    ``precision`` is what the network computes in (see `precision`).
+    ``precision`` is what the network computes in (see `precision`). ``prompt_preservation``: the share of instance samples that are
+    learned under a prompt with further words (see `objective.preserved_target`).
     """
 
     seed: int = 0
@@ -43,6 +44,7 @@ class Job:
     shift: float = 1.0
     noise_offset: float = 0.0
     precision: str = "auto"
+    prompt_preservation: float = 0.0
     data: str = ""
 
     def learning_rate_of(self, parameter: str) -> float:

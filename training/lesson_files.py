@@ -16,9 +16,10 @@ from torch import Tensor
 from ..host import training as hosted
 from ..vpe.files import write_whole
 from .errors import TrainingError
-from .lessons import Lesson
+from .lessons import Lesson, Wording
 
 VERSION = 1
+_OF_WORDING = ("conds", "of_words", "of_class")
 _PLAIN = (int, float, str, bool, type(None), torch.Size, torch.dtype)
 
 
@@ -43,22 +44,30 @@ def load_lessons(path: Path) -> tuple[list[Lesson], list[Lesson]]:
 
 
 def _kept(lesson: Lesson, once: dict[bytes, Tensor]) -> dict:
-    try:
-        conds = hosted.cond_parts(lesson.conds)
-    except ValueError as e:
-        raise TrainingError(f"The prompt cannot be written to a file ({e}): train it here, or leave that node out.") from e
-    return {
+    kept = {
         "latent": _plain(lesson.latent, "latent", once),
         "mask": _plain(lesson.mask, "mask", once),
-        "conds": {name: (kind, _plain(value, name, once)) for name, (kind, value) in conds.items()},
+        "conds": _conds(lesson.conds, once),
         "frozen": lesson.frozen,
         "prompt": lesson.prompt,
         "given": _plain(lesson.given, "given", once),
     }
+    if lesson.wordings:
+        kept["wordings"] = [{"prompt": w.prompt, **{name: _conds(getattr(w, name), once) for name in _OF_WORDING}} for w in lesson.wordings]
+    return kept
+
+
+def _conds(conds: dict, once: dict[bytes, Tensor]) -> dict:
+    try:
+        parts = hosted.cond_parts(conds)
+    except ValueError as e:
+        raise TrainingError(f"The prompt cannot be written to a file ({e}): train it here, or leave that node out.") from e
+    return {name: (kind, _plain(value, name, once)) for name, (kind, value) in parts.items()}
 
 
 def _lesson(value: dict) -> Lesson:
-    return Lesson(**{**value, "conds": hosted.conds_of(value["conds"])})
+    wordings = [Wording(w["prompt"], *(hosted.conds_of(w[name]) for name in _OF_WORDING)) for w in value.pop("wordings", ())]
+    return Lesson(**{**value, "conds": hosted.conds_of(value["conds"])}, wordings=wordings)
 
 
 def _plain(value, name: str, once: dict[bytes, Tensor]):

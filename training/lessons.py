@@ -19,11 +19,25 @@ from .text import Text
 
 
 @dataclass
+class Wording:
+    """A subject's prompt with further words (``prompt``, ``conds``), and the class with and without them, for the untrained model.
+
+    All are `NativeModel.conds`; ``conds`` does not count where the text encoder learns.
+    """
+
+    prompt: str
+    conds: dict
+    of_words: dict
+    of_class: dict
+
+
+@dataclass
 class Lesson:
     """One picture: ``latent`` ``(1, C, …)`` as the network takes it, ``conds`` of `NativeModel.conds`, ``mask`` ``(1, 1, …)`` or None.
 
     ``frozen``: the target is what the model says without adapters, instead of the latent. ``prompt`` and ``given`` (what a graph's
     nodes put onto it) are for training the text encoder, which encodes anew in each batch; ``conds`` then does not count.
+    ``wordings``: what `Job.prompt_preservation` draws from.
     """
 
     latent: Tensor
@@ -32,6 +46,25 @@ class Lesson:
     frozen: bool = False
     prompt: str = ""
     given: dict = field(default_factory=dict)
+    wordings: Sequence[Wording] = ()
+
+
+@dataclass
+class _Sample:
+    """One lesson in a batch: ``name`` decides its noise and time."""
+
+    lesson: Lesson
+    name: str
+    prior: bool = False
+    wording: Wording | None = None
+
+    @property
+    def prompt(self) -> str:
+        return self.lesson.prompt if self.wording is None else self.wording.prompt
+
+    @property
+    def conds(self) -> dict:
+        return self.lesson.conds if self.wording is None else self.wording.conds
 
 
 class DreamBooth:
@@ -118,35 +151,48 @@ class DreamBooth:
     def loss(self, numbers: list[int]) -> objective.Loss:
         """Instance and prior samples in one batch; pictures of other sizes make a call of their own."""
         seed = self.job.seed
-        batch = [(self.instances[draws.place(seed, "instances", k, len(self.instances))], f"instance {k}", False) for k in numbers]
+        batch = [self._instance(k) for k in numbers]
         if self.priors and self.job.prior_weight:
-            batch += [(self.priors[draws.place(seed, "priors", k, len(self.priors))], f"prior {k}", True) for k in numbers]
-        conds = self._conds([lesson for lesson, *_ in batch])
+            batch += [_Sample(self.priors[draws.place(seed, "priors", k, len(self.priors))], f"prior {k}", True) for k in numbers]
+        conds = self._conds(batch)
         errors, weights = [None] * len(batch), [None] * len(batch)
-        for shape in dict.fromkeys(lesson.latent.shape for lesson, _, _ in batch):
-            rows = [i for i, (lesson, _, _) in enumerate(batch) if lesson.latent.shape == shape]
-            e, w = self._errors([batch[i][:2] for i in rows], [conds[i] for i in rows])
+        for shape in dict.fromkeys(sample.lesson.latent.shape for sample in batch):
+            rows = [i for i, sample in enumerate(batch) if sample.lesson.latent.shape == shape]
+            e, w = self._errors([batch[i] for i in rows], [conds[i] for i in rows])
             for row, i in enumerate(rows):
                 errors[i], weights[i] = e[row], w[row]
-        return objective.dreambooth_loss(torch.stack(errors), torch.stack(weights), [prior for *_, prior in batch], self.job.prior_weight)
+        return objective.dreambooth_loss(
+            torch.stack(errors), torch.stack(weights), [sample.prior for sample in batch], self.job.prior_weight
+        )
 
-    def _conds(self, lessons: list[Lesson]) -> list[dict]:
+    def _instance(self, number: int) -> _Sample:
+        """The picture of this number; a share of them under a prompt with further words."""
+        job, name = self.job, f"instance {number}"
+        lesson = self.instances[draws.place(job.seed, "instances", number, len(self.instances))]
+        if lesson.wordings and job.prompt_preservation:
+            generator = draws.generator(job.seed, "wording", number)
+            if float(torch.rand((), generator=generator)) < job.prompt_preservation:
+                chosen = int(torch.randint(len(lesson.wordings), (), generator=generator))
+                return _Sample(lesson, name, wording=lesson.wordings[chosen])
+        return _Sample(lesson, name)
+
+    def _conds(self, samples: Sequence[_Sample]) -> list[dict]:
         """What each sample's call takes besides its latent; a text encoder that learns reads each prompt once."""
         if self.text is None:
-            return [lesson.conds for lesson in lessons]
-        encoded = {prompt: self.text.model.encode(prompt) for prompt in dict.fromkeys(lesson.prompt for lesson in lessons)}
+            return [sample.conds for sample in samples]
+        encoded = {prompt: self.text.model.encode(prompt) for prompt in dict.fromkeys(sample.prompt for sample in samples)}
         device = self.native.device
-        return [self.native.conds(encoded[each.prompt], each.latent.to(device), keep_graph=True, **each.given) for each in lessons]
+        return [self.native.conds(encoded[each.prompt], each.lesson.latent.to(device), keep_graph=True, **each.lesson.given)
+                for each in samples]  # fmt: skip
 
-    def _errors(self, batch: list[tuple[Lesson, str]], conds: list[dict]) -> tuple[Tensor, Tensor]:
+    def _errors(self, batch: list[_Sample], conds: list[dict]) -> tuple[Tensor, Tensor]:
         """Squared error and weight of each sample; all latents have one shape."""
         job, target, device = self.job, self.native.target, self.native.device
-        lessons = [lesson for lesson, _ in batch]
-        x0 = torch.cat([lesson.latent for lesson in lessons]).to(device, torch.float32)
+        x0 = torch.cat([sample.lesson.latent for sample in batch]).to(device, torch.float32)
         noises, times = [], []
-        for lesson, name in batch:
-            generator = draws.generator(job.seed, name, 0)
-            noise = torch.randn(lesson.latent.shape, generator=generator)
+        for sample in batch:
+            generator = draws.generator(job.seed, sample.name, 0)
+            noise = torch.randn(sample.lesson.latent.shape, generator=generator)
             noises.append(objective.offset_noise(noise, job.noise_offset, generator))
             times.append(objective.sample_times(1, job.times, generator, job.times_mean, job.times_std, job.shift))
         eps = torch.cat(noises).to(device)
@@ -154,17 +200,34 @@ class DreamBooth:
         level = objective.noise_levels(torch.cat(times), self.native.table).float().to(device)
         alpha, sigma = objective.levels(target, level)
         x_t = objective.noised(x0, eps, alpha, sigma)
-        wanted = objective.native_target(target, x0, eps, alpha, sigma)
-        frozen = [i for i, lesson in enumerate(lessons) if lesson.frozen]
-        if frozen:
-            with torch.no_grad(), self.off():
-                wanted[frozen] = self.native.predict(x_t[frozen], level[frozen], self._conds([lessons[i] for i in frozen]))
-        mask = None
-        if any(lesson.mask is not None for lesson in lessons):
-            mask = torch.cat([torch.ones_like(lesson.latent[:, :1]) if lesson.mask is None else lesson.mask for lesson in lessons])
+        wanted = self._of_the_untrained(batch, x_t, level, sigma, objective.native_target(target, x0, eps, alpha, sigma))
         predicted = self.native.predict(x_t, level, conds)
-        errors = objective.squared_errors(predicted, wanted, None if mask is None else mask.to(device))
+        errors = objective.squared_errors(predicted, wanted, self._mask(batch))
         return errors, objective.loss_weight(job.weighting, target, alpha, sigma, job.gamma)
+
+    @torch.no_grad()
+    def _of_the_untrained(self, batch: list[_Sample], x_t: Tensor, level: Tensor, sigma: Tensor, wanted: Tensor) -> Tensor:
+        """``wanted``, changed where the model without adapters has a say in what is learned."""
+        frozen = [i for i, sample in enumerate(batch) if sample.lesson.frozen]
+        worded = [i for i, sample in enumerate(batch) if sample.wording is not None]
+        if not frozen and not worded:
+            return wanted
+        rows, pairs = [*frozen, *worded, *worded], [batch[i].wording for i in worded]
+        with self.off():
+            conds = self._conds([batch[i] for i in frozen]) + [pair.of_words for pair in pairs] + [pair.of_class for pair in pairs]
+            said = self.native.predict(x_t[rows], level[rows], conds)
+        wanted[frozen], of_words, of_class = said.split([len(frozen), len(worded), len(worded)])
+        if worded:
+            wanted[worded] = objective.preserved_target(wanted[worded], of_words, of_class, sigma[worded])
+        return wanted
+
+    def _mask(self, batch: list[_Sample]) -> Tensor | None:
+        """Words change the whole picture, so a mask counts only without them."""
+        masks = [sample.lesson.mask if sample.wording is None else None for sample in batch]
+        if all(mask is None for mask in masks):
+            return None
+        whole = [torch.ones_like(sample.lesson.latent[:, :1]) if mask is None else mask for sample, mask in zip(batch, masks, strict=True)]
+        return torch.cat(whole).to(self.native.device)
 
     def preflight(self, batch_size: int = 0) -> Preflight:
         """One batch (0: of the job's size), before the long work; inside `attached`. Raises TrainingError when it cannot be trained."""

@@ -75,6 +75,18 @@ def convert(prediction: Tensor, source: str, target: str, x_t: Tensor, alpha: Te
     return native_target(target, x0, eps, alpha, sigma)
 
 
+def preserved_target(wanted: Tensor, of_words: Tensor, of_class: Tensor, sigma: Tensor) -> Tensor:
+    """What a prompt with further words shall be answered while a picture without them is learned: ``p₀(x_t, c_w) + σ² (p − p₀(x_t, c))``.
+
+    ``wanted`` p is the picture's own target; ``of_words`` and ``of_class`` are what the untrained model predicts for ``a [class], words``
+    and for ``a [class]``, all ``(B, C, …)`` in the native target; ``sigma`` ``(B,)``. Where noise covers the picture (σ → 1) this is the
+    picture, moved as the words move its class: the composition of scores of Liu et al. (arXiv 2206.01714) that Concept Sliders
+    (arXiv 2311.12092) train towards. Where the picture shows (σ → 0) it is the untrained model's answer alone: the texture that words ask
+    for is not in the picture, and learning the picture's would unlearn theirs.
+    """
+    return of_words + _wide(sigma, wanted) ** 2 * (wanted - of_class)
+
+
 # --- drawing noise and times -------------------------------------------------------------------------------------------
 
 

@@ -87,6 +87,8 @@ class Options:
     preview_prompt: str = ""
     preview_every: int = 100
     save_every: int = 100
+    prompt_preservation: float = 0.0
+    preserved_prompts: str = ""
 
     def job(self, seed: int, steps: int, data: str) -> Job:
         """The part of the settings that decides what is learned."""

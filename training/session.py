@@ -7,7 +7,8 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch.nn import functional
 
 from .. import host
 from ..vpe.files import plain_name, write_png
-from . import class_pictures
+from . import class_pictures, wordings
 from .adapters import AdapterError
 from .dataset import Dataset, View
 from .errors import TrainingError
@@ -26,7 +27,7 @@ from .gather import fill
 from .job import Job
 from .launch import JobFile
 from .lesson_files import save_lessons
-from .lessons import DreamBooth, Lesson
+from .lessons import DreamBooth, Lesson, Wording
 from .native import NativeModel
 from .options import Options, Preset, Training
 from .plot import loss_plot
@@ -89,11 +90,20 @@ class Session:
             return "supplied" if have else "made"
         return wish
 
+    @cached_property
+    def wordings(self) -> list[tuple[str, str]]:
+        """The prompts that are preserved, of the subject and of its class."""
+        if not self.options.prompt_preservation:
+            return []
+        return wordings.prompts(self.options.preserved_prompts, self.dataset.identifier, self.dataset.class_noun)
+
     def job(self) -> Job:
         """Everything that decides what comes out."""
         made = [self.prior, self.options.class_images if self.prior == "made" else 0]
         what = [self.base, self.whole, self.dataset.digest(), self.resolution, made,
                 self.preset.given, self.preset.cfg if self.prior == "made" else 0]  # fmt: skip
+        if self.wordings:
+            what.append(self.wordings)
         return self.options.job(self.seed, self.steps, hashlib.sha256(repr(what).encode()).hexdigest()[:32])
 
     def _class_views(self, multiple: int) -> list[View]:
@@ -138,15 +148,26 @@ class Session:
             host.stop_if_cancelled()
             latent = host.latent_of(self.model, self.vae, view.pixels)
         given = {**self.preset.given, **host.sizes(self.model, view.size, view.corner, tuple(view.pixels.shape[:2]))}
-        key = (prompt, tuple(latent.shape), tuple(sorted(given.items())))
-        if key not in self._conds:
-            self._conds[key] = native.conds(self.words(prompt), latent.to(native.device), **given)
         mask = None
         if view.mask is not None and not frozen:
             with torch.inference_mode(False):
                 mask = functional.interpolate(view.mask.detach().clone()[None, None].float(), latent.shape[-2:], mode="area")
                 mask = mask.reshape(1, 1, *[1] * (latent.ndim - 4), *mask.shape[-2:])
-        return Lesson(latent, self._conds[key], mask, frozen, prompt, given)
+        return Lesson(latent, self._conds_of(native, prompt, latent, given), mask, frozen, prompt, given)
+
+    def _conds_of(self, native: NativeModel, prompt: str, latent: Tensor, given: dict) -> dict:
+        """A prompt's conds, made once for all lessons of a size."""
+        key = (prompt, tuple(latent.shape), tuple(sorted(given.items())))
+        if key not in self._conds:
+            self._conds[key] = native.conds(self.words(prompt), latent.to(native.device), **given)
+        return self._conds[key]
+
+    def _with_wordings(self, native: NativeModel, lesson: Lesson) -> Lesson:
+        def conds(prompt: str) -> dict:
+            return self._conds_of(native, prompt, lesson.latent, lesson.given)
+
+        plain = conds(self.dataset.class_prompt)
+        return replace(lesson, wordings=[Wording(own, conds(own), conds(of_class), plain) for own, of_class in self.wordings])
 
     def lessons(self, native: NativeModel) -> tuple[list[Lesson], list[Lesson]]:
         """Those of the subject and those of its class."""
@@ -156,7 +177,8 @@ class Session:
         bar = host.progress(len(views) + len(class_views))
         instances, priors = [], []
         for view in views:
-            instances.append(self.lesson(native, view))
+            lesson = self.lesson(native, view)
+            instances.append(self._with_wordings(native, lesson) if self.wordings else lesson)
             bar.update(1)
         if self.prior == "frozen":
             pairs = zip(views, instances, strict=True)
