@@ -43,8 +43,8 @@ class Way:
     noun: str = "correct"
     prior: bool = True
     learning_rate: float = 0.0
-    weighting: str = "preset"  # of ours
     steps: int = 0
+    settings: tuple[tuple[str, object], ...] = ()  # more of Training Options, of ours
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Study:
             words = host.encode_prompt(self.clip, data.trigger)
             return _host_training.train_lora(fresh, latents, words, steps, BATCH, way.learning_rate)[0], self.clip
         settings = {"class_images": CLASS_IMAGES, "prior": "auto" if way.prior else "off", "batch_size": BATCH, "save_every": 20}
-        settings |= {"learning_rate": way.learning_rate, "weighting": way.weighting}
+        settings |= {"learning_rate": way.learning_rate, **dict(way.settings)}
         training = Training().with_settings("pocket", **settings, rank=_host_training.RANK, preview_every=0)
         name = f"{SUBJECTS[place].name} {self.key(way, place)}"
         with torch.inference_mode():

@@ -70,6 +70,11 @@ def texts(identifier: str, noun: str) -> list[str]:
     return [t.format(" ".join(filter(None, (identifier, noun)))) for t in PROMPTS]
 
 
+def words(template: str) -> str:
+    """What a prompt asks for beside its subject: ``a {}, watercolor`` → ``watercolor``; empty for the bare one."""
+    return template.replace("a {}", "").replace("{}", "").removeprefix("a ").strip(" ,")
+
+
 def rare_word(clip, place: int) -> str:
     """One for each subject, none of them a word of the pocket model."""
     vocabulary = icons.vocabulary()

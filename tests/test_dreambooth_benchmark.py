@@ -68,6 +68,25 @@ def test_prompts_with_and_without_a_word_or_a_noun(subjects):
     assert subjects.texts("", "pig")[-1] == "a purple pig" and subjects.texts("vuqix", "")[-1] == "a purple vuqix"
     looks = {a for group in vocabulary()["attributes"].values() for a in group}
     assert {look for look in subjects.PROMPTS.values() if look} <= looks
+    assert [subjects.words(t) for t in ("a {}", "a {}, blue tones", "a purple {}", "a {} at sea")] == ["", "blue tones", "purple", "at sea"]
+
+
+def test_no_prompt_of_the_benchmark_is_among_those_that_training_preserves(subjects):
+    from viper.training.wordings import PROMPTS
+
+    asked = {subjects.words(template) for template in subjects.PROMPTS} - {""}
+    kept = {subjects.words(line.replace("[V] [class]", "{}")) for line in PROMPTS}
+    assert len(asked) == 9 and len(kept) == len(PROMPTS) and not asked & kept
+
+
+def test_what_decides_pictures_decides_where_they_are_kept(subjects, host, tmp_path):
+    from viper.benchmarks._study_subjects import Study, Way
+
+    study = Study(tmp_path, 30)
+    more = {"settings": (("text_encoder", True),)}, {"learning_rate": 1e-3}, {"steps": 20}, {"noun": "wrong"}, {"prior": False}
+    ways = [Way(), Way("host"), Way("plain"), *(Way(**given) for given in more)]
+    assert len({study.key(way, 0) for way in ways}) == len(ways)
+    assert study.key(Way(steps=30), 0) == study.key(Way(), 0) != Study(tmp_path, 20).key(Way(), 0) == study.key(Way(steps=20), 0)
 
 
 def test_the_subjects_pictures_wear_the_looks(subjects):
