@@ -151,6 +151,7 @@ def test_more_steps_go_on_from_where_the_training_stands(train):
         ({"rank": 8}, "rank 8 instead of 4"),
         ({"learning_rate": 0.02}, "learning rate 0.02 instead of 0.01"),
         ({"seed": 1}, "seed 1 instead of 0"),
+        ({"prompt_preservation": 0.5}, "other pictures, words or another model; prompt preservation 0.5 instead of 0.0"),
         ({"data": {"identifier": "other"}}, "other pictures, words or another model"),
     ],
 )
@@ -163,6 +164,20 @@ def test_another_configuration_is_refused_before_anything_is_made(train, places,
     with pytest.raises(TrainingError, match=why):
         train(data, prior="off", **{k: v for k, v in change.items() if k != "data"})
     assert (places / "training" / "my dog" / "state.pt").read_bytes() == state
+
+
+def test_preserved_prompts_belong_to_the_training_and_only_where_they_count(train, places):
+    from viper.training.errors import TrainingError
+
+    first = train(prior="off", preserved_prompts="a blue [V] [class]")
+    assert same(train(prior="off", preserved_prompts="never read").subject.unet, first.subject.unet), "it is off: the same training"
+    kept = train(name="kept", prior="off", prompt_preservation=0.9, preserved_prompts="a blue [V] [class]\na [V] [class] at sea")
+    assert not same(kept.subject.unet, first.subject.unet)
+    with pytest.raises(TrainingError, match="other pictures, words or another model"):
+        train(name="kept", prior="off", prompt_preservation=0.9, preserved_prompts="a blue [V] [class]")
+    with pytest.raises(TrainingError, match='"a dog at sea" does not name the subject'):
+        train(name="none", prior="off", prompt_preservation=0.9, preserved_prompts="a dog at sea")
+    assert not (places / "training" / "none").exists()
 
 
 def test_starting_over_keeps_the_former_training(train, places):
@@ -441,14 +456,15 @@ def test_text_encoder_learns_along_and_its_weights_travel_with_the_subject(train
     assert not torch.equal(*words)
 
 
-def test_job_file_that_the_node_writes_trains_the_same_without_pictures_or_words(train, places, model):
+@pytest.mark.parametrize("options", [{}, {"prompt_preservation": 0.9}])
+def test_job_file_that_the_node_writes_trains_the_same_without_pictures_or_words(train, places, model, options):
     from viper.training.launch import JobFile
     from viper.training.lesson_files import load_lessons
     from viper.training.lessons import DreamBooth
     from viper.training.native import NativeModel
     from viper.training.trainer import Trainer
 
-    out = train()
+    out = train(**options)
     order = JobFile.read(places / "training" / "my dog" / "job.json")
     assert order.folder.resolve() == (places / "training" / "my dog").resolve() and order.model == {"pocket": True}
     with torch.inference_mode(False), torch.enable_grad():
@@ -477,7 +493,8 @@ def test_every_family_goes_from_pictures_to_a_file_and_back(name, places, caplog
     vae = comfy.sd.VAE(sd=comfy.taesd.taesd.TAESD(latent_channels=families.FAMILIES[name].latent[1]).state_dict())
     families.fill(vae.first_stage_model, 5)
     before = bits(model.model)
-    training = Training().with_settings("auto", prior="frozen", preview_every=0, rank=4, learning_rate=0.01)
+    words = {"prompt_preservation": 0.9, "preserved_prompts": "a [V] [class] at sea"}
+    training = Training().with_settings("auto", prior="frozen", preview_every=0, rank=4, learning_rate=0.01, **words)
     session = Session(model, clip, vae, dataset(), name, 2, 0, training, True, lambda text: None)
     assert session.family == {"sd15": "SD 1.5", "sdxl": "SDXL", "sd3": "SD 3", "flux": "Flux"}[name]
     out = session.run()
@@ -489,3 +506,4 @@ def test_every_family_goes_from_pictures_to_a_file_and_back(name, places, caplog
     given = {"sdxl": {"target_height": 64, "crop_w": 0}, "flux": {"guidance": 1.0}}.get(name, {})
     lessons = torch.load(places / "training" / name / "lessons.pt", weights_only=True)["instances"]
     assert len(lessons) == 3 and all(lesson["given"].items() >= given.items() for lesson in lessons)
+    assert all([wording["prompt"] for wording in lesson["wordings"]] == ["a vuqix dog at sea"] for lesson in lessons)
