@@ -1,7 +1,8 @@
 """What ``dreambooth.py`` measures, after section 4 of the DreamBooth paper (arXiv 2208.12242).
 
     subject fidelity  mean cosine of a picture to the subject's own pictures (the paper's CLIP-I and DINO)
-    prompt fidelity   cosine of a picture to its prompt without the identifier (CLIP-T)
+    prompt fidelity   cosine of a picture to its prompt without the identifier (CLIP-T), or to its words beside the noun
+    in its look       mean cosine of a picture to the subject's own pictures in the look that the prompt asks for
     PRES              mean cosine of pictures of the class to the subject's own: how much of the class it has taken; lower is better
     DIV               mean distance between pictures of one prompt; higher is better
     identified        share of pictures that lie nearest to the mean of their own subject's pictures, of all subjects
@@ -12,7 +13,8 @@ The paper's encoders need downloads, so two others stand in, neither of which th
 encoders for CLIP, the penultimate layer of the benchmarks' judge of shapes for DINO, and the judge's feature map for LPIPS.
 Numbers of other encoders are on another scale: compare within a table, not with the paper's. Two things to know of them: our CLIP
 is taught to see looks and grounds, so it takes a subject in the snow for another one sooner than CLIP does; and CLIP-T asks for the
-class's usual picture, so a subject that looks like no other of its class lowers it (its own pictures stand above every table).
+class's usual picture, so a subject that looks like no other of its class lowers it (its own pictures stand above every table): the
+words alone, and the subject in its look, are highest for what a perfect model would draw.
 """
 
 from collections.abc import Sequence

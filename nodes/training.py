@@ -109,7 +109,7 @@ class TrainingOptions(io.ComfyNode):
                     step=0.05,
                 ),
                 io.String.Input(
-                    "preserved_prompts", optional=True, multiline=True, default="", placeholder="[V] [class], oil painting",
+                    "preserved_prompts", optional=True, multiline=True, default="", placeholder="a [V] [class], oil painting",
                     tooltip="Of prompt_preservation: one a line, with [V] and [class] for your two words. Empty: two dozen common ones.",
                 ),
             ],
