@@ -127,13 +127,18 @@ def comments():
     return Comments(tuple(Comment(text, verdict, ImageRef(index=i)) for i, (text, verdict) in enumerate(said)), pixels)
 
 
-def learn(model, processor, answer: str, steps: int = 80, rate: float = 3e-3) -> None:
-    """``model`` learns to give ``answer`` to the question, whatever the comments and pictures are."""
+def learn(model, processor, answer: str, steps: int = 80, rate: float = 3e-3, end: float = 1.0) -> None:
+    """``model`` learns to give ``answer`` to the question, whatever the comments and pictures are.
+
+    ``end``: the share of the rate that is left at the last step. Where a high constant rate happens to stop depends on the processor's
+    rounding, and so did answers in bf16.
+    """
     from viper.vpe import asking
 
     ids = torch.tensor([*processor.tokenizer(f" {answer}", add_special_tokens=False).input_ids, 2])
     asked = [_asked(processor, asking, seed) for seed in range(6)]
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], rate)
+    plan = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, end, steps)
     model.train()
     with torch.enable_grad():
         for step in range(steps):
@@ -144,6 +149,7 @@ def learn(model, processor, answer: str, steps: int = 80, rate: float = 3e-3) ->
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            plan.step()
     model.eval()
 
 
@@ -183,10 +189,10 @@ def vpe_folders(base: Path, adapter: Path) -> None:
     original, model = idefics2(texts())
     save(base, original, model)
     processor = AutoProcessor.from_pretrained(base, **VPE_PROCESSOR)
-    learn(model, processor, CHATTER)
+    learn(model, processor, CHATTER, end=0.02)
     model.save_pretrained(base)
     targets = ".*(text_model|modality_projection|perceiver_resampler).*(down_proj|gate_proj|up_proj|k_proj|q_proj|v_proj|o_proj).*$"
     torch.manual_seed(0)
     tuned = get_peft_model(model, LoraConfig(r=32, lora_alpha=32, target_modules=targets))
-    learn(tuned, processor, ANSWER, steps=180, rate=5e-3)
+    learn(tuned, processor, ANSWER, steps=180, rate=5e-3, end=0.02)
     tuned.save_pretrained(adapter)
