@@ -79,7 +79,10 @@ class TrainingOptions(io.ComfyNode):
                 ),
                 _amount("prior_weight", 10.0, "How much the class counts beside the subject (λ of the paper).", default=1.0, step=0.05),
                 _number("class_images", 2000, "How many class pictures are made. They are kept for the next training.", 100, 1),
-                _preset("weighting", objective.WEIGHTINGS, "How noise levels count in the loss. paper: all alike."),
+                _preset(
+                    "weighting", objective.WEIGHTINGS,
+                    "How noise levels count in the loss. paper: all alike; high_noise: shapes and colors before surfaces.",
+                ),
                 _amount("gamma", 100.0, "Of min_snr: how high a level's weight may be.", default=5.0, step=0.5, least=0.1),
                 _preset("times", objective.TIMES, "How noise levels are drawn."),
                 _amount("shift", 20.0, "Moves noise levels towards noise, for flow models. 0: as the preset says (1, none).", step=0.1),
@@ -111,6 +114,12 @@ class TrainingOptions(io.ComfyNode):
                 io.String.Input(
                     "preserved_prompts", optional=True, multiline=True, default="", placeholder="a [V] [class], oil painting",
                     tooltip="Of prompt_preservation: one a line, with [V] and [class] for your two words. Empty: two dozen common ones.",
+                ),
+                _amount(
+                    "preservation_strength", 5.0,
+                    "Of prompt_preservation: how much of the further words is learned. 1: as the untrained model draws them; 1.5 holds its "
+                    "own against the subject's plain pictures.",
+                    default=1.0, step=0.05,
                 ),
             ],
             outputs=[TrainingType.Output(display_name="training")],

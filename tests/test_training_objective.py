@@ -66,8 +66,19 @@ def test_weights_of_the_papers_by_hand():
     torch.testing.assert_close(o.loss_weight("min_snr", "eps", alpha, sigma, gamma=2.0), snr.clamp_max(2.0) / snr)
     torch.testing.assert_close(o.loss_weight("min_snr", "v", alpha, sigma), snr.clamp_max(5.0) / (snr + 1))
     torch.testing.assert_close(o.loss_weight("debiased", "eps", alpha, sigma), snr**-0.5)
+    torch.testing.assert_close(o.loss_weight("high_noise", "eps", alpha, sigma), sigma**2)
     t = level("flow")
     torch.testing.assert_close(o.loss_weight("min_snr", "flow", 1 - t, t), ((1 - t) ** 2 / t**2).clamp_max(5.0) * t**2)
+
+
+@pytest.mark.parametrize("target", ["v", "flow"])
+def test_high_noise_weights_the_error_of_the_picture(target):
+    alpha, sigma = o.levels(target, level(target))
+    x0, eps, off = draw(1, (B, 4, 3, 3)), draw(2, (B, 4, 3, 3)), draw(3, (B, 4, 3, 3))
+    x_t, wanted = o.noised(x0, eps, alpha, sigma), o.native_target(target, x0, eps, alpha, sigma)
+    seen, _ = o.split(target, wanted + off, x_t, alpha, sigma)
+    weighted = o.loss_weight("high_noise", target, alpha, sigma) * o.squared_errors(wanted + off, wanted)
+    torch.testing.assert_close(weighted, o.squared_errors(seen, x0))
 
 
 @pytest.mark.parametrize("how", o.WEIGHTINGS)

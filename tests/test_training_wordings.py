@@ -46,25 +46,30 @@ def test_words_are_answered_by_the_untrained_model_and_by_the_picture_as_far_as_
     sigma = torch.tensor([0.0, 1.0], dtype=torch.float64)
     clear, noise = objective.preserved_target(wanted, of_words, of_class, sigma)
     assert torch.equal(clear, of_words[0]) and torch.equal(noise, of_words[1] + (wanted[1] - of_class[1]))
+    stronger = objective.preserved_target(wanted, of_words, of_class, sigma, 1.5)
+    torch.testing.assert_close(stronger[0], of_class[0] + 1.5 * (of_words - of_class)[0], rtol=0, atol=1e-15)
+    torch.testing.assert_close(stronger[1], 1.5 * (of_words - of_class)[1] + wanted[1], rtol=0, atol=1e-14)
     between = objective.preserved_target(wanted, of_words, of_class, torch.full((2,), 0.5, dtype=torch.float64))
     torch.testing.assert_close(between, of_words + 0.25 * (wanted - of_class), rtol=0, atol=1e-15)
 
 
+@pytest.mark.parametrize("strength", [1.0, 1.5])
 @pytest.mark.parametrize("name", objective.TARGETS)
-def test_target_is_the_same_picture_whatever_the_network_predicts(name):
+def test_target_is_the_same_picture_whatever_the_network_predicts(name, strength):
     """What is asked for is one mixture of predictions, so it converts like any of them."""
     generator = torch.Generator().manual_seed(1)
     x0, eps, a, b = torch.randn(4, 3, 2, 4, 4, dtype=torch.float64, generator=generator)
     alpha, sigma = objective.levels("eps", torch.tensor([0.3, 1.0, 4.0], dtype=torch.float64))
     x_t = objective.noised(x0, eps, alpha, sigma)
     said = [objective.convert(noise, "eps", name, x_t, alpha, sigma) for noise in (eps, a, b)]
-    found = objective.preserved_target(*said, sigma)
-    asked = objective.preserved_target(eps, a, b, sigma)
+    found = objective.preserved_target(*said, sigma, strength)
+    asked = objective.preserved_target(eps, a, b, sigma, strength)
     torch.testing.assert_close(objective.convert(found, name, "eps", x_t, alpha, sigma), asked, rtol=1e-9, atol=1e-9)
 
 
-def test_loss_of_a_worded_sample_by_hand(subject):
-    task = subject.task(WORN, priors=[])
+@pytest.mark.parametrize("strength", [1.0, 2.0])
+def test_loss_of_a_worded_sample_by_hand(subject, strength):
+    task = subject.task(replace(WORN, preservation_strength=strength), priors=[])
     with torch.no_grad():
         for p in task.adapters.parameters():
             p.add_(0.02)
@@ -84,7 +89,8 @@ def test_loss_of_a_worded_sample_by_hand(subject):
         x_t = alpha * latent + sigma * eps
         with task.off():
             with_words, without = (task.native.predict(x_t, s[None], [c]) for c in (sample.wording.of_words, sample.wording.of_class))
-        wanted = with_words + sigma**2 * (alpha * eps - sigma * latent - without)  # the tiny model predicts v
+        picture = alpha * eps - sigma * latent  # the tiny model predicts v
+        wanted = without + strength * (with_words - without) + sigma**2 * (picture - without)
         said = task.native.predict(x_t, s[None], [sample.wording.conds])
     assert told == pytest.approx(float(((said - wanted) ** 2).mean()), rel=1e-4)
 
@@ -154,6 +160,11 @@ def test_stopped_training_goes_on_bit_for_bit(subject, tmp_path):
 
 def test_another_share_is_another_training():
     assert JOB.differences(WORN) == ["prompt preservation 0.6 instead of 0.0"]
+
+
+def test_another_strength_is_another_training_where_it_counts():
+    assert WORN.differences(replace(WORN, preservation_strength=1.5)) == ["preservation strength 1.5 instead of 1.0"]
+    assert JOB.differences(replace(JOB, preservation_strength=1.5)) == []
 
 
 # --- words ------------------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ class Job:
     A step is ``accumulation`` batches of ``batch_size`` instance pictures and as many prior pictures. ``ema`` 0 and
     ``max_grad_norm`` 0 switch these off. ``text_encoder``: it learns too, at ``text_encoder_lr`` (0: half the learning rate).
     ``precision`` is what the network computes in (see `precision`). ``prompt_preservation``: the share of instance samples that are
-    learned under a prompt with further words (see `objective.preserved_target`).
+    learned under a prompt with further words, and ``preservation_strength`` how much of these (see `objective.preserved_target`).
     """
 
     seed: int = 0
@@ -45,6 +45,7 @@ class Job:
     noise_offset: float = 0.0
     precision: str = "auto"
     prompt_preservation: float = 0.0
+    preservation_strength: float = 1.0
     data: str = ""
 
     def learning_rate_of(self, parameter: str) -> float:
@@ -85,6 +86,8 @@ class Job:
             mine.pop("steps"), others.pop("steps")
         if not (self.text_encoder or other.text_encoder):
             mine.pop("text_encoder_lr"), others.pop("text_encoder_lr")
+        if not (self.prompt_preservation or other.prompt_preservation):
+            mine.pop("preservation_strength"), others.pop("preservation_strength")
         if mine["kind"] == others["kind"] == "full":
             for values in (mine, others):
                 for name in ("rank", "alpha", "layers", "rank_dropout"):

@@ -218,7 +218,8 @@ class DreamBooth:
             said = self.native.predict(x_t[rows], level[rows], conds)
         wanted[frozen], of_words, of_class = said.split([len(frozen), len(worded), len(worded)])
         if worded:
-            wanted[worded] = objective.preserved_target(wanted[worded], of_words, of_class, sigma[worded])
+            strength = self.job.preservation_strength
+            wanted[worded] = objective.preserved_target(wanted[worded], of_words, of_class, sigma[worded], strength)
         return wanted
 
     def _mask(self, batch: list[_Sample]) -> Tensor | None:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 TARGETS = ("eps", "v", "flow", "x0")
-WEIGHTINGS = ("paper", "min_snr", "debiased")
+WEIGHTINGS = ("paper", "min_snr", "debiased", "high_noise")
 TIMES = ("uniform", "logit_normal")
 
 
@@ -75,16 +75,20 @@ def convert(prediction: Tensor, source: str, target: str, x_t: Tensor, alpha: Te
     return native_target(target, x0, eps, alpha, sigma)
 
 
-def preserved_target(wanted: Tensor, of_words: Tensor, of_class: Tensor, sigma: Tensor) -> Tensor:
-    """What a prompt with further words shall be answered while a picture without them is learned: ``p₀(x_t, c_w) + σ² (p − p₀(x_t, c))``.
+def preserved_target(wanted: Tensor, of_words: Tensor, of_class: Tensor, sigma: Tensor, strength: float = 1.0) -> Tensor:
+    """What a prompt with further words shall be answered while a picture without them is learned.
+
+    ``p₀(x_t, c) + η (p₀(x_t, c_w) − p₀(x_t, c)) + σ² (p − p₀(x_t, c))``, at ``strength`` η = 1 ``p₀(x_t, c_w) + σ² (p − p₀(x_t, c))``.
 
     ``wanted`` p is the picture's own target; ``of_words`` and ``of_class`` are what the untrained model predicts for ``a [class], words``
     and for ``a [class]``, all ``(B, C, …)`` in the native target; ``sigma`` ``(B,)``. Where noise covers the picture (σ → 1) this is the
     picture, moved as the words move its class: the composition of scores of Liu et al. (arXiv 2206.01714) that Concept Sliders
     (arXiv 2311.12092) train towards. Where the picture shows (σ → 0) it is the untrained model's answer alone: the texture that words ask
-    for is not in the picture, and learning the picture's would unlearn theirs.
+    for is not in the picture, and learning the picture's would unlearn theirs. A strength above 1 asks for more of the words than the
+    untrained model draws, as the η of Concept Sliders does: it makes up for what the plain samples teach against them.
     """
-    return of_words + _wide(sigma, wanted) ** 2 * (wanted - of_class)
+    said = of_words if strength == 1.0 else of_class + strength * (of_words - of_class)
+    return said + _wide(sigma, wanted) ** 2 * (wanted - of_class)
 
 
 # --- drawing noise and times -------------------------------------------------------------------------------------------
@@ -138,10 +142,15 @@ def loss_weight(how: str, target: str, alpha: Tensor, sigma: Tensor, gamma: floa
 
     - ``paper``: 1 in the native target;
     - ``min_snr``: ``min(SNR, γ)`` in x₀ (Hang et al., arXiv 2303.09556);
-    - ``debiased``: ``1/√SNR`` on ε, that is ``√SNR`` in x₀ (Yu et al., arXiv 2310.08442).
+    - ``debiased``: ``1/√SNR`` on ε, that is ``√SNR`` in x₀ (Yu et al., arXiv 2310.08442);
+    - ``high_noise``: ``σ²`` in the native target. For v and flow that is 1 in x₀, the error of the picture that eq. 2 of DreamBooth
+      writes; for ε, where 1 in x₀ is ``1/SNR`` and outweighs all else at the noisiest levels, it stays bounded. What is learned is what
+      a picture shows, and less of how its surface is drawn.
     """
     if how == "paper":
         return torch.ones_like(alpha)
+    if how == "high_noise":
+        return sigma**2
     c0, c1 = coefficients(target, alpha, sigma)
     tiny = torch.finfo(alpha.dtype).tiny ** 0.25  # its square is a number still
     snr = (alpha / sigma.clamp_min(tiny)) ** 2
