@@ -113,7 +113,7 @@ class TrainingOptions(io.ComfyNode):
                 ),
                 io.String.Input(
                     "preserved_prompts", optional=True, multiline=True, default="", placeholder="a [V] [class], oil painting",
-                    tooltip="Of prompt_preservation: one a line, with [V] and [class] for your two words. Empty: two dozen common ones.",
+                    tooltip="Of prompt_preservation: one a line, with [V] and [class] for your two words. Empty: 46 common ones.",
                 ),
                 _amount(
                     "preservation_strength", 5.0,

@@ -175,7 +175,7 @@ def test_prompts_come_with_the_classs_own():
         ("a vuqix dog at sea", "a dog at sea"), ("a blue vuqix dog", "a blue dog")]  # fmt: skip
     usual = wordings.prompts("", "vuqix", "dog")
     assert ("a vuqix dog, oil painting", "a dog, oil painting") in usual and ("a red vuqix dog", "a red dog") in usual
-    assert len(usual) == len(set(usual)) == len(wordings.PROMPTS) == 24
+    assert len(usual) == len(set(usual)) == len(wordings.PROMPTS) == 46
     assert wordings.prompts("a [V] [class] at sea", "vuqix", "") == [("a vuqix at sea", "a at sea")]
 
 

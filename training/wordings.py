@@ -6,10 +6,19 @@ from .errors import TrainingError
 from .gather import fill
 
 IDENTIFIER = "[v]"
-LOOKS = ("oil painting", "pencil drawing", "line art", "stained glass", "mosaic", "woodcut", "paper cut", "neon sign")
-PLACES = ("at the beach", "underwater", "at sunset", "in the fog", "on a black background", "on a pink background")
-LIGHTS = ("black and white", "green tones", "orange tones", "vivid colors", "dark", "bright light")
-COLORS = ("red", "green", "yellow", "black")
+LOOKS = (
+    "oil painting", "pencil drawing", "line art", "stained glass", "mosaic", "woodcut", "paper cut", "neon sign", "chalk drawing",
+    "blueprint", "cross hatching", "bold outlines", "halftone dots", "film grain", "soft focus",
+)  # fmt: skip
+PLACES = (
+    "at the beach", "underwater", "at sunset", "in the fog", "on a black background", "on a pink background", "on a yellow background",
+    "on a striped background",
+)  # fmt: skip
+LIGHTS = (
+    "black and white", "green tones", "orange tones", "red tones", "pink tones", "vivid colors", "muted colors", "cool colors",
+    "warm light", "bright light", "dark", "faded", "high contrast", "glowing", "dreamy",
+)  # fmt: skip
+COLORS = ("red", "green", "yellow", "black", "white", "pink", "orange", "brown")
 
 # Few enough to be kept encoded beside a large model, of every kind that prompts are made of.
 PROMPTS = (*(f"a [V] [class], {words}" for words in (*LOOKS, *PLACES, *LIGHTS)), *(f"a {color} [V] [class]" for color in COLORS))
