@@ -7,7 +7,7 @@ with which encoders in the place of the paper's, stands in ``_fidelity.py``.
 - main: subject and prompt fidelity, and whose picture it is, of twelve; real pictures above, the plain class prompt below.
 - prior: with and without prior loss. nouns: with the correct class noun, a wrong one, none, after 20 and after all steps.
 - host: against the host's own ``TrainLoraNode`` on the same pictures at three learning rates; ours also with its text encoder and
-  prompt preservation, and as the node without a prior, set to follow prompts, at two rates.
+  prompt preservation, and as the node without a prior, set to follow prompts, at three rates.
 - speed: pictures a second and peak memory, ours and the host's in turn.
 - ``--family sd15|sdxl``: steps a second and peak memory at true size (random weights), on a CUDA device, and nothing else.
 
@@ -31,7 +31,7 @@ RATES, DEFAULT_RATE = (5e-4, 1e-3, 2e-3), 5e-4  # of the host's node
 # Ours beside it, chosen on the fifth, seventh, eighth and eleventh subject.
 KEEPING = (("text_encoder", True), ("prompt_preservation", 0.5))
 FAITHFUL = (*KEEPING, ("preservation_strength", 1.25), ("weighting", "high_noise"), ("layers", "all"))
-FAITHFUL_RATES = (1.25e-3, 2.5e-3)
+FAITHFUL_RATES = (7e-4, 1.25e-3, 2.5e-3)
 NOUN_STEPS = (20,)  # besides the full length
 BAR = 0.8  # of pictures to be identified
 PAPER = {
