@@ -55,12 +55,6 @@ def at_level(points: Sequence[tuple[float, float]], level: float) -> float:
     return float("nan")
 
 
-def on_curve(points: Sequence[tuple[float, float]], x: float) -> float:
-    """y at ``x`` on the line through ``points`` (x, y), sorted by x; NaN outside of it."""
-    xs, ys = zip(*sorted(points), strict=True)
-    return float(np.interp(x, xs, ys, left=np.nan, right=np.nan))
-
-
 def shown(value: tuple[float, float, float]) -> str:
     """A share and its interval for a table: "91 % (88–94)"."""
     mean, low, high = (100 * v for v in value)

@@ -20,6 +20,7 @@ import argparse
 import json
 import sys
 import time
+from itertools import product
 from pathlib import Path
 from statistics import median_high
 
@@ -273,35 +274,21 @@ def host_part(bench: Bench, subjects: int) -> str:
     for rate, row in theirs.items():
         marks = [word for word, holds in (("default", rate == DEFAULT_RATE), ("its best", rate == best)) if holds]
         rows[f"TrainLoraNode, lr {rate:g}" + (f" ({', '.join(marks)})" if marks else "")] = row
-    rows["the plain class prompt, untrained"] = plain = bench.measure(Way("plain"), subjects)
+    rows["the plain class prompt, untrained"] = bench.measure(Way("plain"), subjects)
     rows["real pictures, in the prompts' looks"] = bench.dressed(subjects)
     text = table(f"the first {subjects} subjects, rank 16, batch 4, {bench.study.steps} steps", rows, (*SHOWN, "PRES, CLIP-I"))
-    verdicts = []
-    for title, row in ours.items():
-        for rate in RATES:
-            beyond = ", ".join(f"{name} {difference(row, theirs[rate], name)}" for name in COMPARED)
-            higher = {name: mean(row, name) > mean(theirs[rate], name) for name in COMPARED}
-            judged = {
-                "subject": higher["second"] and higher["CLIP-I"],
-                **{f"prompt by {name}": higher[name] for name in PROMPT_MEASURES},
-                "subject in the look asked for": all(higher[f"{name}, in its look"] for name in bench.encoders.NAMES),
-            }
-            verdict = ", ".join(f"{what} {answer(yes)}" for what, yes in judged.items())
-            verdicts.append(f"- ours ({title}), less the node at {rate:g}: {beyond}. Higher: {verdict}")
-        curve = [plain, *theirs.values()]
-        above = {(name, along): above_curve(row, curve, along, name) for name in PROMPT_MEASURES for along in bench.encoders.NAMES}
-        said = [f"{name} {value:+.3f} at the same {along}" for (name, along), value in above.items() if value == value]
-        line = ", ".join(said) or "beyond its end"
-        verdicts.append(f"- ours ({title}), less the line from the untrained model through the node's rates: {line}")
-    note = "Its best learning rate is that of the highest sum of the first three columns. The node runs in float32, which suits it best."
+    names = (*COMPARED, "subject higher", "prompt higher")
+    verdicts = ["| ours less the node's | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for (title, row), (rate, other) in product(ours.items(), theirs.items()):
+        higher = {name: mean(row, name) > mean(other, name) for name in COMPARED}
+        cells = [difference(row, other, name) for name in COMPARED]
+        cells += [" / ".join(answer(higher[name]) for name in some) for some in (bench.encoders.NAMES, PROMPT_MEASURES)]
+        verdicts.append(f"| {title}, less {rate:g} | " + " | ".join(cells) + " |")
+    note = (
+        "Its best learning rate is that of the highest sum of the first three columns. The node runs in float32, which suits it best. "
+        f"Higher by {' / '.join(bench.encoders.NAMES)} and by {' / '.join(PROMPT_MEASURES)}:"
+    )
     return text + f"\n\n{note}\n\n" + "\n".join(verdicts)
-
-
-def above_curve(row: Row, curve: list[Row], along: str, name: str) -> float:
-    """How much more of ``name`` than the line through ``curve`` has where it has as much of ``along``; NaN beyond its ends."""
-    from viper.benchmarks._ranks import on_curve
-
-    return mean(row, name) - on_curve([(mean(point, along), mean(point, name)) for point in curve], mean(row, along))
 
 
 def speed_part(study, threads: int, rounds: int, steps: int = 6) -> str:

@@ -1,6 +1,5 @@
 """The DreamBooth benchmark: its arithmetic by hand, its prompts and subjects, and its tables. Nothing is trained."""
 
-import math
 import os
 import subprocess
 import sys
@@ -52,18 +51,6 @@ def test_diversity_is_the_distance_of_pictures_of_one_prompt():
     maps = torch.stack([a, b, a, a, b, a])
     assert _fidelity.diversity(maps, [0, 0, 1, 1, 2, 2]).tolist() == pytest.approx([0.5, 0, 0.5])
     assert _fidelity.diversity(torch.stack([a, b, b]), [7, 7, 7]).tolist() == pytest.approx([1 / 3])
-
-
-def test_prompt_fidelity_is_compared_at_the_same_subject_fidelity():
-    from viper.benchmarks import dreambooth
-
-    def row(second, clip_t):
-        return {"second": [[second - 0.01, second + 0.01]], "CLIP-T": [[clip_t]]}
-
-    curve = [row(0.8, 0.4), row(0.9, 0.2), row(0.85, 0.34)]  # in any order
-    assert dreambooth.above_curve(row(0.85, 0.35), curve, "second", "CLIP-T") == pytest.approx(0.01)
-    assert dreambooth.above_curve(row(0.875, 0.3), curve, "second", "CLIP-T") == pytest.approx(0.03)
-    assert math.isnan(dreambooth.above_curve(row(0.95, 0.3), curve, "second", "CLIP-T")), "what the node never reaches"
 
 
 def test_subjects_are_new_to_the_model_and_their_nouns_are_not(subjects):
