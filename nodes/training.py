@@ -117,8 +117,8 @@ class TrainingOptions(io.ComfyNode):
                 ),
                 _amount(
                     "preservation_strength", 5.0,
-                    "Of prompt_preservation: how much of the further words is learned. 1: as the untrained model draws them; 1.25 holds its "
-                    "own against the subject's plain pictures.",
+                    "Of prompt_preservation: how much of the further words is learned. 1: as the untrained model draws them; 1.25 holds "
+                    "its own against the subject's plain pictures.",
                     default=1.0, step=0.05,
                 ),
             ],
