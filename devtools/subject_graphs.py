@@ -22,7 +22,7 @@ def _trained(g: Graph, name: str = "t-rex", y: int = 0, **data):
     )  # fmt: skip
     options = g.add(
         "ViPerTrainingOptions", (-1160, y + 680), (340, 880), class_images=16, preview_every=50, text_encoder=True,
-        preview_prompt="a [V] [class]\na [V] [class], watercolor\na [class]", prompt_preservation=0.5,
+        preview_prompt="a [V] [class]\na [V] [class], watercolor\na [class]", prompt_preservation=0.5, preservation_strength=1.5,
     )  # fmt: skip
     train = g.add(
         "ViPerDreamBoothTrain", (-780, y), (360, 700), model=pocket[0], clip=pocket[1], vae=pocket[2], dataset=dataset[0], name=name,
