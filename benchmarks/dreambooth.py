@@ -20,7 +20,8 @@ import argparse
 import json
 import sys
 import time
-from itertools import product
+from collections.abc import Sequence
+from math import ceil, floor
 from pathlib import Path
 from statistics import median_high
 
@@ -32,7 +33,7 @@ RATES, DEFAULT_RATE = (5e-4, 1e-3, 2e-3), 5e-4  # of the host's node
 # Ours beside it, chosen on the fifth, seventh, eighth and eleventh subject.
 KEEPING = (("text_encoder", True), ("prompt_preservation", 0.5))
 FAITHFUL = (*KEEPING, ("preservation_strength", 1.25), ("weighting", "high_noise"), ("layers", "all"))
-FAITHFUL_RATES = (7e-4, 1.25e-3, 2.5e-3)
+FAITHFUL_RATES = (1.5e-4, 4e-4, 7e-4, 1.25e-3)
 NOUN_STEPS = (20,)  # besides the full length
 BAR = 0.8  # of pictures to be identified
 PAPER = {
@@ -256,39 +257,61 @@ def nouns_part(bench: Bench, subjects: int) -> str:
     return table(head, rows, names, extra, "paper: DINO / CLIP-I") + f"\n\nWrong nouns: {wrong}.\n\n" + "\n".join(falls)
 
 
-def host_part(bench: Bench, subjects: int) -> str:
+def host_part(bench: Bench, subjects: int, plot: Path | None = None) -> str:
+    """Subject and prompt fidelity trade against each other, so each of the node's rates meets one of ours with no less of the subject."""
     from viper.benchmarks._study_subjects import Way
 
-    ours = {
-        "as preset": bench.measure(Way(), subjects),
-        "text encoder, prompt preservation": bench.measure(Way(settings=KEEPING), subjects),
-        **{
-            f"for prompts, no prior, lr {rate:g}": bench.measure(Way(prior=False, learning_rate=rate, settings=FAITHFUL), subjects)
-            for rate in FAITHFUL_RATES
-        },
+    rows = {
+        "DreamBooth Train, as preset": bench.measure(Way(), subjects),
+        "DreamBooth Train, text encoder, prompt preservation": bench.measure(Way(settings=KEEPING), subjects),
     }
+    ours = {rate: bench.measure(Way(prior=False, learning_rate=rate, settings=FAITHFUL), subjects) for rate in FAITHFUL_RATES}
     theirs = {rate: bench.measure(Way("host", prior=False, learning_rate=rate), subjects) for rate in RATES}
     total = {rate: sum(mean(row, name) for name in ("second", "CLIP-I", "CLIP-T")) for rate, row in theirs.items()}
     best = max(total, key=total.get)
-    rows = {f"DreamBooth Train, {title}": row for title, row in ours.items()}
+    rows |= {f"DreamBooth Train, for prompts, no prior, lr {rate:g}": row for rate, row in ours.items()}
     for rate, row in theirs.items():
         marks = [word for word, holds in (("default", rate == DEFAULT_RATE), ("its best", rate == best)) if holds]
         rows[f"TrainLoraNode, lr {rate:g}" + (f" ({', '.join(marks)})" if marks else "")] = row
-    rows["the plain class prompt, untrained"] = bench.measure(Way("plain"), subjects)
-    rows["real pictures, in the prompts' looks"] = bench.dressed(subjects)
+    rows["the plain class prompt, untrained"] = plain = bench.measure(Way("plain"), subjects)
+    rows["real pictures, in the prompts' looks"] = real = bench.dressed(subjects)
     text = table(f"the first {subjects} subjects, rank 16, batch 4, {bench.study.steps} steps", rows, (*SHOWN, "PRES, CLIP-I"))
-    names = (*COMPARED, "subject higher", "prompt higher")
-    verdicts = ["| ours less the node's | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for (title, row), (rate, other) in product(ours.items(), theirs.items()):
-        higher = {name: mean(row, name) > mean(other, name) for name in COMPARED}
-        cells = [difference(row, other, name) for name in COMPARED]
-        cells += [" / ".join(answer(higher[name]) for name in some) for some in (bench.encoders.NAMES, PROMPT_MEASURES)]
-        verdicts.append(f"| {title}, less {rate:g} | " + " | ".join(cells) + " |")
+    lines, verdicts = [f"| ours less the node's | {' | '.join(COMPARED)} |", "|---" * (len(COMPARED) + 1) + "|"], []
+    for rate, other in theirs.items():
+        mine = matching(ours, other, bench.encoders.NAMES)
+        if mine is None:
+            verdicts.append(f"none of ours has more of the subject than the node at {rate:g}")
+            continue
+        lines.append(f"| {mine:g} less {rate:g} | " + " | ".join(difference(ours[mine], other, name) for name in COMPARED) + " |")
+        higher = " / ".join(answer(mean(ours[mine], name) > mean(other, name)) for name in PROMPT_MEASURES)
+        verdicts.append(f"against {rate:g} at {mine:g}: {higher}")
+    if plot:
+        trade_off(plot, {"DreamBooth Train": ours, "TrainLoraNode": theirs}, {"untrained to real": (plain, real)})
     note = (
-        "Its best learning rate is that of the highest sum of the first three columns. The node runs in float32, which suits it best. "
-        f"Higher by {' / '.join(bench.encoders.NAMES)} and by {' / '.join(PROMPT_MEASURES)}:"
+        "Its best learning rate is that of the highest sum of the first three columns. The node runs in float32, which suits it best. Each of its "
+        f"rates below meets the lowest of ours with more of the subject by both encoders. Higher by {' / '.join(PROMPT_MEASURES)}: "
     )
-    return text + f"\n\n{note}\n\n" + "\n".join(verdicts)
+    return f"{text}\n\n{note}{'; '.join(verdicts)}.\n\n" + "\n".join(lines)
+
+
+def matching(ours: dict[float, Row], other: Row, names: Sequence[str]) -> float | None:
+    """The lowest of our rates whose row is higher than the other by all these measures."""
+    enough = [rate for rate, row in ours.items() if all(mean(row, name) > mean(other, name) for name in names)]
+    return min(enough, default=None)
+
+
+def trade_off(path: Path, lines: dict[str, dict[float, Row]], ends: dict[str, tuple[Row, Row]]) -> None:
+    """Prompt against subject fidelity, a line for each trainer from its lowest rate to its highest."""
+    from viper.benchmarks import _plots
+
+    def point(row: Row) -> _plots.Point:
+        return mean(row, "second"), (mean(row, "CLIP-T"),) * 3
+
+    shown = {name: [point(row) for _, row in sorted(rows.items())] for name, rows in lines.items()}
+    shown |= {name: [point(row) for row in rows] for name, rows in ends.items()}
+    values = [y for points in shown.values() for _, (y, _, _) in points]
+    axis = _plots.Axis(floor(min(values) * 20) / 20, ceil(max(values) * 20) / 20, 0.05, 1)
+    _plots.chart(path, "What learning a subject costs", "subject fidelity, second encoder", "CLIP-T", shown, {}, axis)
 
 
 def speed_part(study, threads: int, rounds: int, steps: int = 6) -> str:

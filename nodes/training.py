@@ -121,6 +121,12 @@ class TrainingOptions(io.ComfyNode):
                     "its own against the subject's plain pictures.",
                     default=1.0, step=0.05,
                 ),
+                _amount(
+                    "subject_strength", 2.0,
+                    "How much of what was learned comes out, in the model, the file and the previews. 0.8 follows prompts more closely for "
+                    "a little of the subject. Changing it later trains nothing anew.",
+                    default=1.0, step=0.05, least=0.05,
+                ),
             ],
             outputs=[TrainingType.Output(display_name="training")],
         )  # fmt: skip

@@ -137,6 +137,39 @@ def test_finished_training_comes_back_without_being_encoded_or_trained_again(tra
     assert (again.sheet == first.sheet).all() and (again.plot == first.plot).all()
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_strength_of_what_comes_out_is_that_of_the_hosts_loader(train, model, places, method, monkeypatch):
+    import viper.host as host
+
+    whole = train(method=method, text_encoder=True, prior="off")
+    shots = sorted((places / "training" / "my dog" / "previews").iterdir())
+
+    def never(*args):
+        raise AssertionError("encoded again")
+
+    monkeypatch.setattr(model.vae, "encode", never)
+    told = []
+    weak = train(method=method, text_encoder=True, prior="off", subject_strength=0.5, say=told.append)
+    assert not told and weak.series == whole.series, "nothing is trained again"
+    assert weak.subject.settings["subject_strength"] == 0.5 and not same(weak.subject.tensors, whole.subject.tensors)
+    loaded, clip, _ = host.with_lora(model.model, model.clip, whole.subject.tensors, 0.5, 0.5)
+    picture = drawn(weak.model, weak.clip, model.vae)
+    torch.testing.assert_close(picture, drawn(loaded, clip, model.vae), rtol=0.0, atol=1e-4)
+    assert (picture - drawn(whole.model, whole.clip, model.vae)).abs().max() > 1e-3
+    now = sorted((places / "training" / "my dog" / "previews").iterdir())
+    assert set(shots) < set(now) and len(now) == len(shots) + 1, "a preview of its own"
+    again = train(method=method, text_encoder=True, prior="off")
+    assert same(again.subject.tensors, whole.subject.tensors) and (again.sheet == whole.sheet).all()
+
+
+def test_previews_show_the_strength_that_comes_out(train, places):
+    train(prior="off", name="half", subject_strength=0.5)
+    train(prior="off", name="whole")
+    halves, wholes = (sorted((places / "training" / name / "previews").iterdir()) for name in ("half", "whole"))
+    assert [p.name[:6] for p in halves] == [p.name[:6] for p in wholes]
+    assert all(a.read_bytes() != b.read_bytes() for a, b in zip(halves, wholes, strict=True))
+
+
 def test_more_steps_go_on_from_where_the_training_stands(train):
     whole = train(steps=6, name="whole")
     train(steps=4)

@@ -97,6 +97,35 @@ def test_new_adapters_change_nothing(kind, tolerance):
     torch.testing.assert_close(got, net(picture()), rtol=tolerance, atol=tolerance)
 
 
+def test_weakened_lora_is_the_interpolation_of_the_merged_weights():
+    net = network()
+    adapters = grown(net)
+    before, whole = dict(net.named_parameters()), dict(merged(net, adapters).named_parameters())
+    adapters.weaken(0.3)
+    for name, W in merged(net, adapters).named_parameters():
+        torch.testing.assert_close(W, before[name] + 0.3 * (whole[name] - before[name]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind, tolerance", [("lora", 0.0), ("dora", 1e-5)])
+def test_weakened_to_nothing_is_the_plain_network_and_by_one_the_same(kind, tolerance):
+    net = network()
+    adapters = grown(net, kind)
+    grown_bits = {name: p.detach().clone() for name, p in adapters.named_parameters().items()}
+    adapters.weaken(1.0)
+    assert all(torch.equal(p, grown_bits[name]) for name, p in adapters.named_parameters().items())
+    adapters.weaken(0.5)
+    with torch.no_grad():
+        plain = net(picture())
+        with adapters.attached():
+            half = net(picture())
+            adapters.weaken(0.0)
+            none = net(picture())
+    torch.testing.assert_close(none, plain, rtol=0.0, atol=tolerance)
+    with grown(net, kind).attached(), torch.no_grad():
+        whole = net(picture())
+    assert 0 < (half - plain).norm() < (whole - plain).norm()
+
+
 def test_layers_are_chosen_by_kind_or_by_name():
     net = network()
     assert list(chosen_layers(net, "attention")) == ["0.attn1.to_q", "0.attn1.to_out"]

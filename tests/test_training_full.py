@@ -291,6 +291,14 @@ def test_half_precision_weights_learn_in_float32_and_show_what_the_host_would_lo
     assert full.parameters()[0].grad.dtype is torch.float32 and float(full.state_dict({"a": "x"})["x.diff"][0, 0]) == pytest.approx(1e-4)
 
 
+def test_weakened_differences_are_the_interpolated_weights(subject):
+    full = grow(subject.task(FULL).adapters)
+    whole = full.state_dict({name: names[0] for name, names in subject.native.names().items()})
+    full.weaken(0.25)
+    weak = full.state_dict({name: names[0] for name, names in subject.native.names().items()})
+    assert weak.keys() == whole.keys() and all(torch.equal(weak[name], 0.25 * whole[name]) for name in whole)
+
+
 def test_packed_weights_are_refused_with_what_trains_them():
     family = families.FAMILIES["sd15"]
     with torch.inference_mode():

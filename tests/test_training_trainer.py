@@ -37,6 +37,11 @@ class Toy:
     def step(self):
         return nullcontext()
 
+    def weaken(self, strength):
+        with torch.no_grad():
+            for p in self.net.parameters():
+                p.mul_(strength)
+
     def loss(self, numbers):
         self.seen += numbers
         rows = [(k, what) for what in ("instance", "prior")[: 1 + self.priors] for k in numbers]
@@ -119,7 +124,7 @@ def test_cancelled_training_goes_on_bit_for_bit(settings, step, tmp_path):
     assert second.resume() and second.done == step and second.series["loss"] == through.series["loss"][:step]
     second.run()
     assert same(weights(second.task), weights(through.task)) and second.series == through.series
-    with through.averaged(), second.averaged():
+    with through.outcome(), second.outcome():
         assert same(weights(second.task), weights(through.task))
 
 
@@ -128,9 +133,37 @@ def test_average_is_lent_and_given_back(tmp_path):
     t = Trainer(replace(JOB, ema=0.9), Toy(), tmp_path / "a")
     t.run()
     last = weights(t.task)
-    with t.averaged():
+    with t.outcome():
         assert not same(weights(t.task), last)
     assert same(weights(t.task), last)
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_strength_acts_on_what_comes_out_and_never_on_the_training(ema, whole, tmp_path):
+    if ema:
+        pytest.importorskip("diffusers", reason="needs the optional package diffusers")
+    job = replace(JOB, subject_strength=0.5, ema=ema)
+
+    def through(t):
+        def look(t):
+            with t.outcome():
+                seen.append(weights(t.task))
+
+        seen = []
+        t.run(on_step=look)
+        return seen
+
+    strong, weak = Trainer(replace(job, subject_strength=1.0), Toy(), tmp_path / "strong"), Trainer(job, Toy(), tmp_path / "weak")
+    for full, half in zip(through(strong), through(weak), strict=True):
+        assert all(torch.equal(half[name], 0.5 * full[name]) for name in full)
+    assert same(weights(weak.task), weights(strong.task)) and weak.series == strong.series
+    if not ema:
+        assert same(weights(weak.task), weights(whole.task))
+    with pytest.raises(Cancelled), weak.outcome():
+        raise Cancelled
+    assert same(weights(weak.task), weights(strong.task)), "given back after an error too"
+    other = Trainer(replace(job, subject_strength=0.8), Toy(), tmp_path / "weak")
+    assert other.resume() and other.done == JOB.steps, "another strength is the same training"
 
 
 def test_power_cut_costs_at_most_one_interval(whole, tmp_path):

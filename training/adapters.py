@@ -73,7 +73,7 @@ class Shape:
 
 
 class Adapter(nn.Module):
-    """One layer's adapter. A kind overrides `before`, `after` and `tensors`, and keeps its weights in float32."""
+    """One layer's adapter. A kind overrides `before`, `after`, `weaken` and `tensors`, and keeps its weights in float32."""
 
     def before(self, x: Tensor) -> Tensor | None:
         """What the layer shall read instead of ``x``; None for ``x`` itself."""
@@ -85,6 +85,10 @@ class Adapter(nn.Module):
 
     def new_step(self, generator: torch.Generator) -> None:
         """Draw what is random in a step. Not in the forward pass, which checkpointing repeats."""
+
+    def weaken(self, strength: float) -> None:
+        """Leave this share of what was learned, in place: 0 is a new adapter, 1 changes nothing."""
+        raise NotImplementedError
 
     def tensors(self) -> dict[str, Tensor]:
         """What a file holds, by the ending of its key; views of the weights, in the host's layout."""
@@ -190,6 +194,11 @@ class Adapters:
     def new_step(self, generator: torch.Generator) -> None:
         for part in self._parts.values():
             part.new_step(generator)
+
+    def weaken(self, strength: float) -> None:
+        """Leave this share of what was learned, in place."""
+        for part in self._parts.values():
+            part.weaken(strength)
 
     @contextmanager
     def attached(self):

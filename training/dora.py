@@ -53,6 +53,12 @@ class Dora(Lora):
         factor = self.m / (norms + torch.finfo(torch.float32).eps)
         return x * factor.reshape(-1, *[1] * len(self.shape.kernel)).to(x.dtype)
 
+    @torch.no_grad()
+    def weaken(self, strength: float) -> None:
+        """Direction and magnitude each go their share of the way."""
+        super().weaken(strength)
+        self.m.copy_(self._squared.sqrt().lerp(self.m, strength))
+
     def tensors(self) -> dict[str, Tensor]:
         # (1, n_in, 1, …): the first size is not n_out, by which the host tells columns from rows. With one output both are one.
         return {**super().tensors(), "dora_scale": self.m.reshape(1, -1, *[1] * len(self.shape.kernel))}

@@ -90,6 +90,12 @@ class Full:
     def new_step(self, generator: torch.Generator) -> None:
         pass
 
+    @torch.no_grad()
+    def weaken(self, strength: float) -> None:
+        """Leave this share of the differences, in place."""
+        for p in self._deltas.values():
+            p.mul_(strength)
+
     @contextmanager
     def attached(self):
         """The network with W', until the block is left, however it is left."""

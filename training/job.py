@@ -20,6 +20,7 @@ class Job:
     ``max_grad_norm`` 0 switch these off. ``text_encoder``: it learns too, at ``text_encoder_lr`` (0: half the learning rate).
     ``precision`` is what the network computes in (see `precision`). ``prompt_preservation``: the share of instance samples that are
     learned under a prompt with further words, and ``preservation_strength`` how much of these (see `objective.preserved_target`).
+    ``subject_strength``: the share of what was learned that comes out (see `lessons.DreamBooth.weaken`).
     """
 
     seed: int = 0
@@ -46,6 +47,7 @@ class Job:
     precision: str = "auto"
     prompt_preservation: float = 0.0
     preservation_strength: float = 1.0
+    subject_strength: float = 1.0
     data: str = ""
 
     def learning_rate_of(self, parameter: str) -> float:
@@ -76,9 +78,11 @@ class Job:
     def differences(self, other: Job) -> list[str]:
         """What makes ``other`` another training: ``rank 16 instead of 8``.
 
-        More steps are the same one, at a constant rate; so is a step cut into more parts, as where memory is short.
+        More steps are the same one, at a constant rate; so is a step cut into more parts, as where memory is short; and how much of
+        what was learned comes out is asked at its end.
         """
         mine, others = (_flat(asdict(job)) for job in (self, other))
+        mine.pop("subject_strength"), others.pop("subject_strength")
         if self.batch_size * self.accumulation == other.batch_size * other.accumulation:
             for values in (mine, others):
                 values.pop("batch_size"), values.pop("accumulation")

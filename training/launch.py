@@ -138,7 +138,7 @@ def train(path: Path, peers: Together) -> None:
         if peers.index == 0:
             from safetensors.torch import save_file
 
-            with trainer.averaged():
+            with trainer.outcome():
                 network, words = task.tensors(torch.bfloat16)
             save_file({**network, **words}, order.folder / RESULT)
             log.info("Trained %d steps: %s", trainer.done, order.folder / RESULT)

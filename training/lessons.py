@@ -125,10 +125,15 @@ class DreamBooth:
     def tensors(self, dtype: torch.dtype = torch.float32) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What LoRA files hold of the network and of the text encoder, under the names to write; copies on the CPU.
 
-        Inside `Trainer.averaged`, the average.
+        Inside `Trainer.outcome`, what comes out.
         """
         text = {} if self.text is None else self.text.adapters.state_dict(_first(self.text.model.names()), dtype)
         return self.adapters.state_dict(_first(self.native.names()), dtype), text
+
+    def weaken(self, strength: float) -> None:
+        """Leave this share of what was learned, in place: ``θ = θ₀ + s (θ_T − θ₀)``, the interpolation of WiSE-FT (arXiv 2109.01903, eq. 1)."""
+        for adapters in self._all():
+            adapters.weaken(strength)
 
     def new_step(self, step: int) -> None:
         self.adapters.new_step(draws.generator(self.job.seed, "ranks", step))

@@ -46,6 +46,10 @@ class Lora(Adapter):
         conv = _CONV[len(self.shape.kernel)]
         return y + conv(conv(x, A, **self.shape.conv), B.reshape(*B.shape, *[1] * len(self.shape.kernel))).to(y.dtype)
 
+    @torch.no_grad()
+    def weaken(self, strength: float) -> None:
+        self.B.mul_(strength)
+
     def tensors(self) -> dict[str, Tensor]:
         B = self.B.reshape(*self.B.shape, *[1] * len(self.shape.kernel))
         return {"lora_up.weight": B, "lora_down.weight": self.A, "alpha": self.alpha}

@@ -90,6 +90,7 @@ class Options:
     prompt_preservation: float = 0.0
     preserved_prompts: str = ""
     preservation_strength: float = 1.0
+    subject_strength: float = 1.0
 
     def job(self, seed: int, steps: int, data: str) -> Job:
         """The part of the settings that decides what is learned."""

@@ -214,7 +214,7 @@ class Session:
                     job = self._first_step(native, trainer, task)
                     self._write_job(job, task)
                     self._work(trainer, task, resumed)
-                with trainer.averaged(), torch.no_grad():
+                with trainer.outcome(), torch.no_grad():
                     unet, text = task.tensors()
                     if not self._shot(trainer.done).exists():
                         self._preview(trainer, task)
@@ -292,7 +292,7 @@ class Session:
                      f"{_duration(each * (t.job.steps - t.done))} left")  # fmt: skip
             every, shown = self.options.preview_every, None
             if every and t.done % every == 0 and t.done < t.job.steps:
-                with t.averaged(), torch.no_grad():
+                with t.outcome(), torch.no_grad():
                     shown = self._preview(t, task)
                 task.load(self._extra_memory(task.instances, t.job))
             bar.update_absolute(t.done, t.job.steps, shown)
@@ -314,8 +314,10 @@ class Session:
         return (prompts or [self.dataset.trigger])[:PREVIEWS]
 
     def _shot(self, step: int) -> Path:
-        told = repr([self._preview_prompts, self.resolution])
-        return self.folder / "previews" / f"{step:06}-{hashlib.sha256(told.encode()).hexdigest()[:6]}.png"
+        told = [self._preview_prompts, self.resolution]
+        if self.options.subject_strength != 1.0:
+            told.append(self.options.subject_strength)
+        return self.folder / "previews" / f"{step:06}-{hashlib.sha256(repr(told).encode()).hexdigest()[:6]}.png"
 
     def _preview(self, trainer: Trainer, task: DreamBooth):
         """Draw the preview prompts as the model stands, side by side into one file; the last one for the progress bar."""

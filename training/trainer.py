@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -39,6 +39,9 @@ class Task(Protocol):
 
     def step(self) -> AbstractContextManager:
         """Around each forward and backward pass."""
+
+    def weaken(self, strength: float) -> None:
+        """Leave this share of what was learned, in place."""
 
 
 class Peers(Protocol):
@@ -179,9 +182,27 @@ class Trainer:
         for p in self._parameters:
             p.grad = None
 
-    def averaged(self):
-        """A context in which the parameters are their average (as they are, when there is none)."""
-        return _Averaged(self._average, self._parameters)
+    @contextmanager
+    def outcome(self):
+        """A context in which the parameters are what comes out: their average, where there is one, at the job's ``subject_strength``.
+
+        They are then put back bit for bit. The copies wait on the CPU: a full fine-tuning's are as large as the model.
+        """
+        strength = self.job.subject_strength
+        if self._average is None and strength == 1.0:
+            yield
+            return
+        kept = [p.detach().to("cpu", copy=True) for p in self._parameters]
+        try:
+            if self._average is not None:
+                self._average.copy_to(self._parameters)
+            if strength != 1.0:
+                self.task.weaken(strength)
+            yield
+        finally:
+            with torch.no_grad():
+                for p, was in zip(self._parameters, kept, strict=True):
+                    p.copy_(was)
 
     # --- the state ---
 
@@ -232,20 +253,6 @@ class Trainer:
 
 def other_settings(name: str, differing: list[str]) -> str:
     return f'"{name}" was begun with other settings: {"; ".join(differing)}. Set them back, or start over.'
-
-
-class _Averaged:
-    def __init__(self, average, parameters):
-        self._average, self._parameters = average, parameters
-
-    def __enter__(self):
-        if self._average is not None:
-            self._average.store(self._parameters)
-            self._average.copy_to(self._parameters)
-
-    def __exit__(self, *error):
-        if self._average is not None:
-            self._average.restore(self._parameters)
 
 
 def _read(path: Path) -> dict:
