@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -36,7 +36,8 @@ CLASS_IMAGES, BATCH = 16, 4
 class Way:
     """How a subject is learned: ``plain`` not at all, ``ours``, or by the host's node (which has no prior).
 
-    0 is the preset's learning rate and the study's steps.
+    0 is the preset's learning rate and the study's steps. ``strength``: the share of what was learned that draws: of ours by Training
+    Options, of the node's by loading its weights so.
     """
 
     who: str = "ours"
@@ -45,6 +46,7 @@ class Way:
     learning_rate: float = 0.0
     steps: int = 0
     settings: tuple[tuple[str, object], ...] = ()  # more of Training Options, of ours
+    strength: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,15 @@ class Study:
             fresh = load_pocket_model()[0]  # the node leaves its mark on the model
             latents = [self.vae.encode(v.pixels[None]) for v in data.views(SIDE, host.cell(self.vae), 0)]
             words = host.encode_prompt(self.clip, data.trigger)
-            return _host_training.train_lora(fresh, latents, words, steps, BATCH, way.learning_rate)[0], self.clip
+            model, lora = _host_training.train_lora(fresh, latents, words, steps, BATCH, way.learning_rate)
+            if way.strength != 1.0:
+                with torch.inference_mode():
+                    model = host.with_lora(self.model, self.clip, lora, way.strength, 0.0)[0]
+            return model, self.clip
         settings = {"class_images": CLASS_IMAGES, "prior": "auto" if way.prior else "off", "batch_size": BATCH, "save_every": 20}
-        settings |= {"learning_rate": way.learning_rate, **dict(way.settings)}
+        settings |= {"learning_rate": way.learning_rate, "subject_strength": way.strength, **dict(way.settings)}
         training = Training().with_settings("pocket", **settings, rank=_host_training.RANK, preview_every=0)
-        name = f"{SUBJECTS[place].name} {self.key(way, place)}"
+        name = f"{SUBJECTS[place].name} {self.key(replace(way, strength=1.0), place)}"  # one training for all strengths
         with torch.inference_mode():
             made = Session(self.model, self.clip, self.vae, data, name, steps, 0, training, True, lambda text: None).run()
         return made.model, made.clip

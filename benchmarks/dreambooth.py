@@ -6,8 +6,9 @@ with which encoders in the place of the paper's, stands in ``_fidelity.py``.
 
 - main: subject and prompt fidelity, and whose picture it is, of twelve; real pictures above, the plain class prompt below.
 - prior: with and without prior loss. nouns: with the correct class noun, a wrong one, none, after 20 and after all steps.
-- host: against the host's own ``TrainLoraNode`` on the same pictures at three learning rates; ours also with its text encoder and
-  prompt preservation, and as the node without a prior, set to follow prompts, at three rates.
+- host: against the host's own ``TrainLoraNode`` on the same pictures, at three learning rates and with its best weights loaded at a lower
+  strength; ours also with its text encoder and prompt preservation, and as the node without a prior, set to follow prompts, at several
+  strengths of one training.
 - speed: pictures a second and peak memory, ours and the host's in turn.
 - ``--family sd15|sdxl``: steps a second and peak memory at true size (random weights), on a CUDA device, and nothing else.
 
@@ -20,20 +21,35 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
-from math import ceil, floor
 from pathlib import Path
 from statistics import median_high
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+
+from _subject_tables import (  # noqa: E402
+    COMPARED,
+    IDENTIFIED,
+    MEASURES,
+    PROMPT_MEASURES,
+    SHARES,
+    SHOWN,
+    Row,
+    answer,
+    difference,
+    matching,
+    mean,
+    table,
+    trade_off,
+)  # fmt: skip
+
 WORK = HERE.parent / ".work" / "dreambooth"
 PARTS = ("main", "prior", "nouns", "host", "speed")
 RATES, DEFAULT_RATE = (5e-4, 1e-3, 2e-3), 5e-4  # of the host's node
 # Ours beside it, chosen on the fifth, seventh, eighth and eleventh subject.
 KEEPING = (("text_encoder", True), ("prompt_preservation", 0.5))
 FAITHFUL = (*KEEPING, ("preservation_strength", 1.25), ("weighting", "high_noise"), ("layers", "all"))
-FAITHFUL_RATES = (1.5e-4, 4e-4, 7e-4, 1.25e-3)
+FAITHFUL_RATE, STRENGTHS, NODE_STRENGTH = 1.25e-3, (0.5, 0.7, 0.9, 1.0), 0.7
 NOUN_STEPS = (20,)  # besides the full length
 BAR = 0.8  # of pictures to be identified
 PAPER = {
@@ -42,13 +58,6 @@ PAPER = {
 }  # fmt: skip
 PAPER_PRIOR = {"with": ("0.493", "0.391", "0.684", "0.815", "0.308"), "without": ("0.664", "0.371", "0.712", "0.828", "0.306")}
 PAPER_NOUNS = {"correct": ("0.744", "0.853"), "wrong": ("0.454", "0.728"), "none": ("0.303", "0.607")}
-IDENTIFIED = ("identified by second", "identified by CLIP-I", "\u2026 in its look by second", "\u2026 in its look by CLIP-I")
-SHARES = ("look seen", *IDENTIFIED)  # of pictures; all others are cosines
-SHOWN = ("second", "CLIP-I", "CLIP-T", "CLIP-T of the words", "second, in its look", "CLIP-I, in its look", *SHARES)
-PROMPT_MEASURES = ("CLIP-T", "CLIP-T of the words", "look seen")
-COMPARED = ("second", "CLIP-I", *PROMPT_MEASURES, "second, in its look", "CLIP-I, in its look")
-MEASURES = (*SHOWN, "PRES, second", "PRES, CLIP-I", "DIV")
-Row = dict[str, list[list[float]]]  # measure → each subject's values
 
 
 class Bench:
@@ -120,48 +129,6 @@ class Bench:
             found = [_fidelity.identified_among(every, place) == place for place in range(subjects)]
             row[f"identified by {name}"] = [f.float().tolist() for f in found]
         return row
-
-
-# --- words for numbers ---------------------------------------------------------------------------------------------------
-
-
-def mean(row: Row, name: str) -> float:
-    from viper.benchmarks._ranks import interval
-
-    return interval(row[name])[0]
-
-
-def told(row: Row, name: str) -> str:
-    """Mean and 95 % interval over subjects."""
-    from viper.benchmarks._ranks import interval, shown
-
-    value = interval(row[name])
-    if value[0] != value[0]:
-        return "\u2013"
-    return shown(value) if name in SHARES else f"{value[0]:.3f} ({value[1]:.3f}\u2013{value[2]:.3f})"
-
-
-def difference(a: Row, b: Row, name: str) -> str:
-    """Mean of a − b subject by subject, with its interval."""
-    from viper.benchmarks._ranks import interval
-
-    each = [[interval([x])[0] - interval([y])[0]] for x, y in zip(a[name], b[name], strict=True)]
-    value = interval(each)
-    return f"{value[0]:+.3f} ({value[1]:+.3f} to {value[2]:+.3f})"
-
-
-def table(what: str, rows: dict[str, Row], names: tuple[str, ...], extra: dict[str, str] | None = None, head: str = "") -> str:
-    """``extra``: a last cell (or several) of each row, under ``head``."""
-    lines = [f"| {what} | " + " | ".join(names) + (f" | {head}" if head else "") + " |"]
-    lines.append("|---" * lines[0].count(" | ") + "|---|")
-    for title, row in rows.items():
-        cells = [told(row, name) for name in names] + ([extra.get(title, "\u2013")] if extra else [])
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def answer(yes: bool) -> str:
-    return "yes" if yes else "NO"
 
 
 # --- the parts -----------------------------------------------------------------------------------------------------------
@@ -258,60 +225,47 @@ def nouns_part(bench: Bench, subjects: int) -> str:
 
 
 def host_part(bench: Bench, subjects: int, plot: Path | None = None) -> str:
-    """Subject and prompt fidelity trade against each other, so each of the node's rates meets one of ours with no less of the subject."""
+    """Subject and prompt fidelity trade against each other, so each of the node's rows meets one of ours with no less of the subject."""
     from viper.benchmarks._study_subjects import Way
 
+    def node(rate: float, strength: float = 1.0) -> Row:
+        return bench.measure(Way("host", prior=False, learning_rate=rate, strength=strength), subjects)
+
+    def ours(strength: float) -> Row:
+        return bench.measure(Way(prior=False, learning_rate=FAITHFUL_RATE, settings=FAITHFUL, strength=strength), subjects)
+
+    theirs = {f"TrainLoraNode, lr {rate:g}": node(rate) for rate in RATES}
+    totals = [sum(mean(row, name) for name in ("second", "CLIP-I", "CLIP-T")) for row in theirs.values()]
+    best = RATES[totals.index(max(totals))]
+    theirs[f"TrainLoraNode, lr {best:g}, loaded at {NODE_STRENGTH:g}"] = node(best, NODE_STRENGTH)
+    mine = {strength: ours(strength) for strength in STRENGTHS}
     rows = {
         "DreamBooth Train, as preset": bench.measure(Way(), subjects),
         "DreamBooth Train, text encoder, prompt preservation": bench.measure(Way(settings=KEEPING), subjects),
+        **{f"DreamBooth Train, for prompts, no prior, strength {strength:g}": row for strength, row in mine.items()},
+        **theirs,
+        "the plain class prompt, untrained": bench.measure(Way("plain"), subjects),
+        "real pictures, in the prompts' looks": bench.dressed(subjects),
     }
-    ours = {rate: bench.measure(Way(prior=False, learning_rate=rate, settings=FAITHFUL), subjects) for rate in FAITHFUL_RATES}
-    theirs = {rate: bench.measure(Way("host", prior=False, learning_rate=rate), subjects) for rate in RATES}
-    total = {rate: sum(mean(row, name) for name in ("second", "CLIP-I", "CLIP-T")) for rate, row in theirs.items()}
-    best = max(total, key=total.get)
-    rows |= {f"DreamBooth Train, for prompts, no prior, lr {rate:g}": row for rate, row in ours.items()}
-    for rate, row in theirs.items():
-        marks = [word for word, holds in (("default", rate == DEFAULT_RATE), ("its best", rate == best)) if holds]
-        rows[f"TrainLoraNode, lr {rate:g}" + (f" ({', '.join(marks)})" if marks else "")] = row
-    rows["the plain class prompt, untrained"] = plain = bench.measure(Way("plain"), subjects)
-    rows["real pictures, in the prompts' looks"] = real = bench.dressed(subjects)
-    text = table(f"the first {subjects} subjects, rank 16, batch 4, {bench.study.steps} steps", rows, (*SHOWN, "PRES, CLIP-I"))
     lines, verdicts = [f"| ours less the node's | {' | '.join(COMPARED)} |", "|---" * (len(COMPARED) + 1) + "|"], []
-    for rate, other in theirs.items():
-        mine = matching(ours, other, bench.encoders.NAMES)
-        if mine is None:
-            verdicts.append(f"none of ours has more of the subject than the node at {rate:g}")
+    for title, other in theirs.items():
+        strength = matching(mine, other, bench.encoders.NAMES)
+        if strength is None:
+            verdicts.append(f"nothing of ours has more of the subject than {title}")
             continue
-        lines.append(f"| {mine:g} less {rate:g} | " + " | ".join(difference(ours[mine], other, name) for name in COMPARED) + " |")
-        higher = " / ".join(answer(mean(ours[mine], name) > mean(other, name)) for name in PROMPT_MEASURES)
-        verdicts.append(f"against {rate:g} at {mine:g}: {higher}")
+        cells = [difference(mine[strength], other, name) for name in COMPARED]
+        lines.append(f"| strength {strength:g}, less {title} | " + " | ".join(cells) + " |")
+        verdicts.append(f"{title}: " + " / ".join(answer(mean(mine[strength], name) > mean(other, name)) for name in PROMPT_MEASURES))
     if plot:
-        trade_off(plot, {"DreamBooth Train": ours, "TrainLoraNode": theirs}, {"untrained to real": (plain, real)})
+        rates, ends = list(theirs.values())[: len(RATES)], [rows[title] for title in list(rows)[-2:]]
+        trade_off(plot, {"DreamBooth Train": mine.values(), "TrainLoraNode": rates, "untrained to real": ends})
     note = (
-        "Its best learning rate is that of the highest sum of the first three columns. The node runs in float32, which suits it best. Each of its "
-        f"rates below meets the lowest of ours with more of the subject by both encoders. Higher by {' / '.join(PROMPT_MEASURES)}: "
+        f"The node's default rate is {DEFAULT_RATE:g}; its best, {best:g}, has the highest sum of the first three columns. It runs in "
+        "float32, which suits it best. Each of its rows meets the lowest strength of ours with more of the subject by both encoders. "
+        f"Higher by {' / '.join(PROMPT_MEASURES)}: "
     )
-    return f"{text}\n\n{note}{'; '.join(verdicts)}.\n\n" + "\n".join(lines)
-
-
-def matching(ours: dict[float, Row], other: Row, names: Sequence[str]) -> float | None:
-    """The lowest of our rates whose row is higher than the other by all these measures."""
-    enough = [rate for rate, row in ours.items() if all(mean(row, name) > mean(other, name) for name in names)]
-    return min(enough, default=None)
-
-
-def trade_off(path: Path, lines: dict[str, dict[float, Row]], ends: dict[str, tuple[Row, Row]]) -> None:
-    """Prompt against subject fidelity, a line for each trainer from its lowest rate to its highest."""
-    from viper.benchmarks import _plots
-
-    def point(row: Row) -> _plots.Point:
-        return mean(row, "second"), (mean(row, "CLIP-T"),) * 3
-
-    shown = {name: [point(row) for _, row in sorted(rows.items())] for name, rows in lines.items()}
-    shown |= {name: [point(row) for row in rows] for name, rows in ends.items()}
-    values = [y for points in shown.values() for _, (y, _, _) in points]
-    axis = _plots.Axis(floor(min(values) * 20) / 20, ceil(max(values) * 20) / 20, 0.05, 1)
-    _plots.chart(path, "What learning a subject costs", "subject fidelity, second encoder", "CLIP-T", shown, {}, axis)
+    what = f"the first {subjects} subjects, rank 16, batch 4, {bench.study.steps} steps"
+    return f"{table(what, rows, (*SHOWN, 'PRES, CLIP-I'))}\n\n{note}{'; '.join(verdicts)}.\n\n" + "\n".join(lines)
 
 
 def speed_part(study, threads: int, rounds: int, steps: int = 6) -> str:
@@ -368,6 +322,7 @@ def main() -> None:
     parser.add_argument("--family", choices=("sd15", "sdxl"), help="measure speed and memory at true size instead (needs a CUDA device)")
     parser.add_argument("--out", type=Path, help="write the tables into this file as well")
     parser.add_argument("--sheet", type=Path, help="a page of pictures to look at")
+    parser.add_argument("--plot", type=Path, help="of the host part: prompt against subject fidelity")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0 leaves it to torch")
     parser.add_argument("--probe", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -418,7 +373,7 @@ def run(options, texts: list[str]) -> None:
     for part in parts:
         texts.append({
             "main": lambda: main_part(bench, every), "prior": lambda: prior_part(bench, few), "nouns": lambda: nouns_part(bench, few),
-            "host": lambda: host_part(bench, few), "speed": lambda: speed_part(study, options.threads, options.rounds),
+            "host": lambda: host_part(bench, few, options.plot), "speed": lambda: speed_part(study, options.threads, options.rounds),
         }[part]())  # fmt: skip
         print(texts[-1] + "\n", flush=True)
     if options.sheet:

@@ -131,7 +131,11 @@ class DreamBooth:
         return self.adapters.state_dict(_first(self.native.names()), dtype), text
 
     def weaken(self, strength: float) -> None:
-        """Leave this share of what was learned, in place: ``θ = θ₀ + s (θ_T − θ₀)``, the interpolation of WiSE-FT (arXiv 2109.01903, eq. 1)."""
+        """Leave this share of what was learned, in place: ``θ₀ + s (θ_T − θ₀)``.
+
+        WiSE-FT (Wortsman et al., arXiv 2109.01903): weights between the untrained and the trained ones lose less of what the model
+        knew than as short a training does.
+        """
         for adapters in self._all():
             adapters.weaken(strength)
 
