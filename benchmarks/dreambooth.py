@@ -5,10 +5,10 @@ it has never seen (``_subjects.py``), each learned from four pictures, ten promp
 with which encoders in the place of the paper's, stands in ``_fidelity.py``.
 
 - main: subject and prompt fidelity, and whose picture it is, of twelve; real pictures above, the plain class prompt below.
-- prior: with and without prior loss. nouns: with the correct class noun, a wrong one, none, after 20 and after all steps.
+- prior: with and without prior loss, and with the text encoder and prompt preservation beside it.
+- nouns: with the correct class noun, a wrong one, none, after 20 and after all steps.
 - host: against the host's own ``TrainLoraNode`` on the same pictures, at three learning rates and with its best weights loaded at a lower
-  strength; ours also with its text encoder and prompt preservation, and as the node without a prior, set to follow prompts, at several
-  strengths of one training.
+  strength; ours without a prior too, set to follow prompts, at several strengths of one training.
 - speed: pictures a second and peak memory, ours and the host's in turn.
 - ``--family sd15|sdxl``: steps a second and peak memory at true size (random weights), on a CUDA device, and nothing else.
 
@@ -47,7 +47,7 @@ WORK = HERE.parent / ".work" / "dreambooth"
 PARTS = ("main", "prior", "nouns", "host", "speed")
 RATES, DEFAULT_RATE = (5e-4, 1e-3, 2e-3), 5e-4  # of the host's node
 # Ours beside it, chosen on the fifth, seventh, eighth and eleventh subject.
-KEEPING = (("text_encoder", True), ("prompt_preservation", 0.5))
+KEEPING, KEEPING_STRENGTH = (("text_encoder", True), ("prompt_preservation", 0.5)), 0.8
 FAITHFUL = (*KEEPING, ("preservation_strength", 1.25), ("weighting", "high_noise"), ("layers", "all"))
 FAITHFUL_RATE, STRENGTHS, NODE_STRENGTH = 1.25e-3, (0.5, 0.7, 0.9, 1.0), 0.7
 NOUN_STEPS = (20,)  # besides the full length
@@ -182,11 +182,15 @@ def by_prompt(*rows: Row) -> str:
 def prior_part(bench: Bench, subjects: int) -> str:
     from viper.benchmarks._study_subjects import Way
 
-    names = ("PRES, second", "PRES, CLIP-I", "DIV", "second", "CLIP-I", "CLIP-T", "look seen")
+    names = ("PRES, second", "PRES, CLIP-I", "DIV", "second", "CLIP-I", "CLIP-T", "CLIP-T of the words", "look seen")
     rows = {"with prior loss": bench.measure(Way(), subjects), "without": bench.measure(Way(prior=False), subjects)}
     with_, without = rows.values()
+    for strength in (1.0, KEEPING_STRENGTH):
+        title = f"with, text encoder, prompt preservation, strength {strength:g}"
+        rows[title] = bench.measure(Way(settings=KEEPING, strength=strength), subjects)
     rows["before training (class prompts)"] = bench.measure(Way("plain"), subjects)
-    cells = {k: (f"{p} (DINO)", "\u2013", f"{d} (LPIPS)", f"{s} (DINO)", i, t, "\u2013") for k, (p, d, s, i, t) in PAPER_PRIOR.items()}
+    none = "\u2013"
+    cells = {k: (f"{p} (DINO)", none, f"{d} (LPIPS)", f"{s} (DINO)", i, t, none, none) for k, (p, d, s, i, t) in PAPER_PRIOR.items()}
     paper = [f"| *paper: {k}* | " + " | ".join(each) + " |" for k, each in cells.items()]
     change = "| with \u2212 without | " + " | ".join(difference(with_, without, name) for name in names) + " |"
     agree = {
@@ -240,9 +244,7 @@ def host_part(bench: Bench, subjects: int, plot: Path | None = None) -> str:
     theirs[f"TrainLoraNode, lr {best:g}, loaded at {NODE_STRENGTH:g}"] = node(best, NODE_STRENGTH)
     mine = {strength: ours(strength) for strength in STRENGTHS}
     rows = {
-        "DreamBooth Train, as preset": bench.measure(Way(), subjects),
-        "DreamBooth Train, text encoder, prompt preservation": bench.measure(Way(settings=KEEPING), subjects),
-        **{f"DreamBooth Train, for prompts, no prior, strength {strength:g}": row for strength, row in mine.items()},
+        **{f"DreamBooth Train, strength {strength:g}": row for strength, row in mine.items()},
         **theirs,
         "the plain class prompt, untrained": bench.measure(Way("plain"), subjects),
         "real pictures, in the prompts' looks": bench.dressed(subjects),

@@ -23,6 +23,7 @@ def _trained(g: Graph, name: str = "t-rex", y: int = 0, **data):
     options = g.add(
         "ViPerTrainingOptions", (-1160, y + 680), (340, 880), class_images=16, preview_every=50, text_encoder=True,
         preview_prompt="a [V] [class]\na [V] [class], watercolor\na [class]", prompt_preservation=0.5, preservation_strength=1.5,
+        subject_strength=0.8,
     )  # fmt: skip
     train = g.add(
         "ViPerDreamBoothTrain", (-780, y), (360, 700), model=pocket[0], clip=pocket[1], vae=pocket[2], dataset=dataset[0], name=name,
@@ -97,7 +98,7 @@ def subject_as_art() -> Graph:
     _drawn(g, train, pocket, _behind(g, train, ["stained glass", "oil painting", "halftone"]))
     g.note(
         "### The subject as art\n\nArt renditions: the trigger, and a medium behind it. The medium changes how the subject is drawn, not "
-        "what it is; when it does not come through, train fewer steps or load the subject with a lower strength.",
+        "what it is; when it does not come through, lower *subject_strength* in Training Options: nothing is trained again.",
         (-380, 0), (340, 200),
     )  # fmt: skip
     g.note(CHECKPOINT, (1400, 0), (320, 220))
