@@ -21,6 +21,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median_high
 
@@ -46,7 +47,7 @@ from _subject_tables import (  # noqa: E402
 WORK = HERE.parent / ".work" / "dreambooth"
 PARTS = ("main", "prior", "nouns", "host", "speed")
 RATES, DEFAULT_RATE = (5e-4, 1e-3, 2e-3), 5e-4  # of the host's node
-# Ours beside it, chosen on the fifth, seventh, eighth and eleventh subject.
+CHOSEN_ON = (4, 6, 7, 10)  # places of the subjects on which our settings below were chosen: they do not count against the node
 KEEPING, KEEPING_STRENGTH = (("text_encoder", True), ("prompt_preservation", 0.5)), 0.8
 FAITHFUL = (*KEEPING, ("preservation_strength", 1.25), ("weighting", "high_noise"), ("layers", "all"))
 FAITHFUL_RATE, STRENGTHS, NODE_STRENGTH = 1.25e-3, (0.5, 0.7, 0.9, 1.0), 0.7
@@ -71,12 +72,12 @@ class Bench:
         self.reals = [self.encoders.pictures(study.reals(place)) for place in range(len(SUBJECTS))]
         self.looks = [self.encoders.pictures(study.dressed(place)) for place in range(len(SUBJECTS))]
 
-    def measure(self, way, subjects: int) -> Row:
-        """Of the first ``subjects`` subjects, learned in this way."""
+    def measure(self, way, places: Iterable[int]) -> Row:
+        """Of the subjects of these places, learned in this way."""
         from viper.benchmarks import _fidelity
 
         row: Row = {name: [] for name in MEASURES}
-        for place in range(subjects):
+        for place in places:
             drawn = self.study.drawn(way, place)
             self._of_prompts(row, place, drawn.prompts)
             of_class = self.encoders.pictures(drawn.of_class)
@@ -112,10 +113,10 @@ class Bench:
         row["look seen"].append([value for some, look in looks for value in self.encoders.look_seen(some, look)])
         row["DIV"].append(_fidelity.diversity(self.encoders.maps(pictures), which).tolist())
 
-    def dressed(self, subjects: int) -> Row:
+    def dressed(self, places: Iterable[int]) -> Row:
         """Of real pictures that wear what the prompts ask for."""
         row: Row = {name: [] for name in MEASURES}
-        for place in range(subjects):
+        for place in places:
             self._of_prompts(row, place, self.study.dressed(place), real=True)
         return row
 
@@ -137,9 +138,9 @@ class Bench:
 def main_part(bench: Bench, subjects: int) -> str:
     from viper.benchmarks._study_subjects import Way
 
-    rows = {"real pictures, among themselves": bench.real(subjects), "real pictures, in the prompts' looks": bench.dressed(subjects)}
-    rows["DreamBooth Train"] = ours = bench.measure(Way(), subjects)
-    rows["the plain class prompt, untrained"] = plain = bench.measure(Way("plain"), subjects)
+    rows = {"real pictures, among themselves": bench.real(subjects), "real pictures, in the prompts' looks": bench.dressed(range(subjects))}
+    rows["DreamBooth Train"] = ours = bench.measure(Way(), range(subjects))
+    rows["the plain class prompt, untrained"] = plain = bench.measure(Way("plain"), range(subjects))
     names = SHOWN
     titles = {"real": "real", "Imagen": "DreamBooth, Imagen", "SD": "DreamBooth, Stable Diffusion"}
     rest = " | \u2013" * (len(names) - 3) + " |"
@@ -183,12 +184,12 @@ def prior_part(bench: Bench, subjects: int) -> str:
     from viper.benchmarks._study_subjects import Way
 
     names = ("PRES, second", "PRES, CLIP-I", "DIV", "second", "CLIP-I", "CLIP-T", "CLIP-T of the words", "look seen")
-    rows = {"with prior loss": bench.measure(Way(), subjects), "without": bench.measure(Way(prior=False), subjects)}
+    rows = {"with prior loss": bench.measure(Way(), range(subjects)), "without": bench.measure(Way(prior=False), range(subjects))}
     with_, without = rows.values()
     for strength in (1.0, KEEPING_STRENGTH):
         title = f"with, text encoder, prompt preservation, strength {strength:g}"
-        rows[title] = bench.measure(Way(settings=KEEPING, strength=strength), subjects)
-    rows["before training (class prompts)"] = bench.measure(Way("plain"), subjects)
+        rows[title] = bench.measure(Way(settings=KEEPING, strength=strength), range(subjects))
+    rows["before training (class prompts)"] = bench.measure(Way("plain"), range(subjects))
     none = "\u2013"
     cells = {k: (f"{p} (DINO)", none, f"{d} (LPIPS)", f"{s} (DINO)", i, t, none, none) for k, (p, d, s, i, t) in PAPER_PRIOR.items()}
     paper = [f"| *paper: {k}* | " + " | ".join(each) + " |" for k, each in cells.items()]
@@ -215,7 +216,7 @@ def nouns_part(bench: Bench, subjects: int) -> str:
     names, rows, extra, falls = ("second", "CLIP-I", *IDENTIFIED), {}, {}, []
     for steps in sorted({*NOUN_STEPS, bench.study.steps}):
         titles = {noun: f"{steps} steps, {'no' if noun == 'none' else noun} class noun" for noun in _subjects.NOUNS}
-        found = {title: bench.measure(Way(noun=noun, steps=steps), subjects) for noun, title in titles.items()}
+        found = {title: bench.measure(Way(noun=noun, steps=steps), range(subjects)) for noun, title in titles.items()}
         extra |= {title: " / ".join(PAPER_NOUNS[noun]) for noun, title in titles.items()}
         correct, *others = found.values()
         for noun, other in zip(_subjects.NOUNS[1:], others, strict=True):
@@ -231,12 +232,15 @@ def nouns_part(bench: Bench, subjects: int) -> str:
 def host_part(bench: Bench, subjects: int, plot: Path | None = None) -> str:
     """Subject and prompt fidelity trade against each other, so each of the node's rows meets one of ours with no less of the subject."""
     from viper.benchmarks._study_subjects import Way
+    from viper.benchmarks._subjects import SUBJECTS
+
+    places = [place for place in range(len(SUBJECTS)) if place not in CHOSEN_ON][:subjects]
 
     def node(rate: float, strength: float = 1.0) -> Row:
-        return bench.measure(Way("host", prior=False, learning_rate=rate, strength=strength), subjects)
+        return bench.measure(Way("host", prior=False, learning_rate=rate, strength=strength), places)
 
     def ours(strength: float) -> Row:
-        return bench.measure(Way(prior=False, learning_rate=FAITHFUL_RATE, settings=FAITHFUL, strength=strength), subjects)
+        return bench.measure(Way(prior=False, learning_rate=FAITHFUL_RATE, settings=FAITHFUL, strength=strength), places)
 
     theirs = {f"TrainLoraNode, lr {rate:g}": node(rate) for rate in RATES}
     totals = [sum(mean(row, name) for name in ("second", "CLIP-I", "CLIP-T")) for row in theirs.values()]
@@ -246,8 +250,8 @@ def host_part(bench: Bench, subjects: int, plot: Path | None = None) -> str:
     rows = {
         **{f"DreamBooth Train, strength {strength:g}": row for strength, row in mine.items()},
         **theirs,
-        "the plain class prompt, untrained": bench.measure(Way("plain"), subjects),
-        "real pictures, in the prompts' looks": bench.dressed(subjects),
+        "the plain class prompt, untrained": bench.measure(Way("plain"), places),
+        "real pictures, in the prompts' looks": bench.dressed(places),
     }
     lines, verdicts = [f"| ours less the node's | {' | '.join(COMPARED)} |", "|---" * (len(COMPARED) + 1) + "|"], []
     for title, other in theirs.items():
@@ -266,7 +270,7 @@ def host_part(bench: Bench, subjects: int, plot: Path | None = None) -> str:
         "float32, which suits it best. Each of its rows meets the lowest strength of ours with more of the subject by both encoders. "
         f"Higher by {' / '.join(PROMPT_MEASURES)}: "
     )
-    what = f"the first {subjects} subjects, rank 16, batch 4, {bench.study.steps} steps"
+    what = f"{', '.join(SUBJECTS[place].name for place in places)}; rank 16, batch 4, {bench.study.steps} steps"
     return f"{table(what, rows, (*SHOWN, 'PRES, CLIP-I'))}\n\n{note}{'; '.join(verdicts)}.\n\n" + "\n".join(lines)
 
 
@@ -318,7 +322,7 @@ def sheet(study, path: Path, subjects: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", choices=(*PARTS, "all"), default="main")
-    parser.add_argument("--subjects", type=int, default=0, help="the first of the twelve; 0: all in main, 4 in the other parts")
+    parser.add_argument("--subjects", type=int, default=0, help="the first of the twelve (host: of eight); 0: all in main, else 4")
     parser.add_argument("--steps", type=int, default=100, help="of a training")
     parser.add_argument("--rounds", type=int, default=7, help="of the speed part")
     parser.add_argument("--family", choices=("sd15", "sdxl"), help="measure speed and memory at true size instead (needs a CUDA device)")

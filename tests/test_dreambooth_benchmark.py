@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -83,7 +84,8 @@ def test_what_decides_pictures_decides_where_they_are_kept(subjects, host, tmp_p
     from viper.benchmarks._study_subjects import Study, Way
 
     study = Study(tmp_path, 30)
-    more = {"settings": (("text_encoder", True),)}, {"learning_rate": 1e-3}, {"steps": 20}, {"noun": "wrong"}, {"prior": False}
+    more = [{"settings": (("text_encoder", True),)}, {"learning_rate": 1e-3}, {"steps": 20}, {"noun": "wrong"}]
+    more += [{"prior": False}, {"strength": 0.7}]
     ways = [Way(), Way("host"), Way("plain"), *(Way(**given) for given in more)]
     assert len({study.key(way, 0) for way in ways}) == len(ways)
     assert study.key(Way(steps=30), 0) == study.key(Way(), 0) != Study(tmp_path, 20).key(Way(), 0) == study.key(Way(steps=20), 0)
@@ -115,6 +117,36 @@ def test_tables_show_intervals_and_missing_measures(host, monkeypatch):
     unasked = {"look seen": [[float("nan"), 1.0], [0.5]]}
     assert dreambooth.difference(unasked, {"look seen": [[0.0, float("nan")], [0.0]]}, "look seen").startswith("+0.750 (")
     assert dreambooth.difference(row, {"second": [[0.5], [0.5]]}, "second").startswith("+0.100 (")
+
+
+def test_rows_meet_at_the_lowest_strength_with_more_of_the_subject(host, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from _subject_tables import matching
+
+    def row(second, clip):
+        return {"second": [[second], [second]], "CLIP-I": [[clip], [clip]]}
+
+    ours = {1.0: row(0.9, 0.6), 0.5: row(0.8, 0.5), 0.7: row(0.85, 0.4)}
+    assert matching(ours, row(0.79, 0.39), ("second", "CLIP-I")) == 0.5
+    assert matching(ours, row(0.8, 0.39), ("second", "CLIP-I")) == 0.7, "as much is not more"
+    assert matching(ours, row(0.84, 0.45), ("second", "CLIP-I")) == 1.0, "by every measure"
+    assert matching(ours, row(0.9, 0.1), ("second", "CLIP-I")) is None
+
+
+def test_trade_off_is_drawn_with_every_line(host, monkeypatch, tmp_path):
+    from PIL import Image
+
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from _subject_tables import trade_off
+
+    def row(x, y):
+        return {"second": [[x]], "CLIP-T": [[y]]}
+
+    trade_off(tmp_path / "a.png", {"one": [row(0.9, 0.31), row(0.8, 0.44)]})
+    trade_off(tmp_path / "b.png", {"one": [row(0.9, 0.31), row(0.8, 0.44)], "other": [row(0.85, 0.32), row(0.8, 0.34)]})
+    one, two = (np.array(Image.open(tmp_path / name).convert("RGB")).astype(int) for name in ("a.png", "b.png"))
+    red = [int((abs(pixels - (0xD1, 0x49, 0x5B)).max(-1) < 12).sum()) for pixels in (one, two)]
+    assert red[0] == 0 < 100 < red[1]
 
 
 def test_true_size_asks_for_a_device(host):
