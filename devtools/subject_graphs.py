@@ -21,7 +21,7 @@ def _trained(g: Graph, name: str = "t-rex", y: int = 0, **data):
         **data,
     )  # fmt: skip
     options = g.add(
-        "ViPerTrainingOptions", (-1160, y + 680), (340, 880), class_images=16, preview_every=50, text_encoder=True,
+        "ViPerTrainingOptions", (-1160, y + 680), (340, 905), class_images=16, preview_every=50, text_encoder=True,
         preview_prompt="a [V] [class]\na [V] [class], watercolor\na [class]", prompt_preservation=0.5, preservation_strength=1.5,
         subject_strength=0.8,
     )  # fmt: skip
