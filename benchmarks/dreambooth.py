@@ -22,6 +22,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median_high
 
@@ -42,7 +43,7 @@ from _subject_tables import (  # noqa: E402
     mean,
     table,
     trade_off,
-)  # fmt: skip
+)
 
 WORK = HERE.parent / ".work" / "dreambooth"
 PARTS = ("main", "prior", "nouns", "host", "speed")
@@ -239,19 +240,19 @@ def host_part(bench: Bench, subjects: int, plot: Path | None = None) -> str:
     def node(rate: float, strength: float = 1.0) -> Row:
         return bench.measure(Way("host", prior=False, learning_rate=rate, strength=strength), places)
 
-    def ours(strength: float) -> Row:
-        return bench.measure(Way(prior=False, learning_rate=FAITHFUL_RATE, settings=FAITHFUL, strength=strength), places)
-
-    theirs = {f"TrainLoraNode, lr {rate:g}": node(rate) for rate in RATES}
-    totals = [sum(mean(row, name) for name in ("second", "CLIP-I", "CLIP-T")) for row in theirs.values()]
-    best = RATES[totals.index(max(totals))]
+    of_rates = {rate: node(rate) for rate in RATES}
+    total = {rate: sum(mean(row, name) for name in ("second", "CLIP-I", "CLIP-T")) for rate, row in of_rates.items()}
+    best = max(total, key=total.get)
+    theirs = {f"TrainLoraNode, lr {rate:g}": row for rate, row in of_rates.items()}
     theirs[f"TrainLoraNode, lr {best:g}, loaded at {NODE_STRENGTH:g}"] = node(best, NODE_STRENGTH)
-    mine = {strength: ours(strength) for strength in STRENGTHS}
+    faithful = Way(prior=False, learning_rate=FAITHFUL_RATE, settings=FAITHFUL)
+    mine = {strength: bench.measure(replace(faithful, strength=strength), places) for strength in STRENGTHS}
+    plain, real = bench.measure(Way("plain"), places), bench.dressed(places)
     rows = {
         **{f"DreamBooth Train, strength {strength:g}": row for strength, row in mine.items()},
         **theirs,
-        "the plain class prompt, untrained": bench.measure(Way("plain"), places),
-        "real pictures, in the prompts' looks": bench.dressed(places),
+        "the plain class prompt, untrained": plain,
+        "real pictures, in the prompts' looks": real,
     }
     lines, verdicts = [f"| ours less the node's | {' | '.join(COMPARED)} |", "|---" * (len(COMPARED) + 1) + "|"], []
     for title, other in theirs.items():
@@ -263,8 +264,7 @@ def host_part(bench: Bench, subjects: int, plot: Path | None = None) -> str:
         lines.append(f"| strength {strength:g}, less {title} | " + " | ".join(cells) + " |")
         verdicts.append(f"{title}: " + " / ".join(answer(mean(mine[strength], name) > mean(other, name)) for name in PROMPT_MEASURES))
     if plot:
-        rates, ends = list(theirs.values())[: len(RATES)], [rows[title] for title in list(rows)[-2:]]
-        trade_off(plot, {"DreamBooth Train": mine.values(), "TrainLoraNode": rates, "untrained to real": ends})
+        trade_off(plot, {"DreamBooth Train": mine.values(), "TrainLoraNode": of_rates.values(), "untrained to real": (plain, real)})
     note = (
         f"The node's default rate is {DEFAULT_RATE:g}; its best, {best:g}, has the highest sum of the first three columns. It runs in "
         "float32, which suits it best. Each of its rows meets the lowest strength of ours with more of the subject by both encoders. "

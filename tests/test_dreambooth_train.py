@@ -68,6 +68,10 @@ def same(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
+def never(*args):
+    raise AssertionError("encoded again")
+
+
 def drawn(model, clip, vae, prompt="a vuqix dog", size=64):
     import viper.host as host
 
@@ -127,9 +131,6 @@ def test_cancelled_training_goes_on_to_the_same_weights(train, places, model, mo
 def test_finished_training_comes_back_without_being_encoded_or_trained_again(train, model, monkeypatch):
     first = train()
 
-    def never(*args):
-        raise AssertionError("encoded again")
-
     monkeypatch.setattr(model.vae, "encode", never)
     told = []
     again = train(say=told.append)
@@ -143,9 +144,6 @@ def test_strength_of_what_comes_out_is_that_of_the_hosts_loader(train, model, pl
 
     whole = train(method=method, text_encoder=True, prior="off")
     shots = sorted((places / "training" / "my dog" / "previews").iterdir())
-
-    def never(*args):
-        raise AssertionError("encoded again")
 
     monkeypatch.setattr(model.vae, "encode", never)
     told = []
